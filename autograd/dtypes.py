@@ -1,0 +1,94 @@
+"""The dtype policy: float32 unless told otherwise, and nothing is upcast or lost in silence.
+
+Python numbers are weak: they take the dtype of the array they meet.  Integers and truth values
+that meet floats become that float dtype.  Two different float dtypes are an error that names
+both.  Integers that an operation turns into fractions become float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import backends
+from backends import BackendError, namespaces, python
+
+from . import names
+from .errors import DTypeError
+from .node import Node, Op
+
+__all__ = ["DEFAULT", "agree", "dtype_of", "is_float", "settle", "space"]
+
+DEFAULT = "float32"
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def dtype_of(raw: Any) -> Any:
+    """The dtype of raw data; None for a Python number, which is weak."""
+    return getattr(raw, "dtype", None)
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a gradient can flow through this dtype: real floats, and complex for checks."""
+    return dtype is not None and (dtype.kind in "fc" or dtype.name == "bfloat16")
+
+
+def space(*raws: Any) -> Any:
+    """The namespace of the first operand that is an array."""
+    for raw in raws:
+        xp = namespaces[type(raw)]
+        if xp is not python:
+            return xp
+    return python
+
+
+def resolve(dtype: Any) -> Any:
+    """A dtype by name or object; "bfloat16" is ml_dtypes'."""
+    if str(dtype) == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return dtype
+
+
+def agree(op: Op, nodes: tuple[Node, ...]) -> tuple[Any, ...]:
+    """The raw operands, converted so that their dtypes agree, or an error naming them."""
+    raws = [x.raw for x in nodes]
+    arrays = [raw for raw in raws if dtype_of(raw) is not None]
+    if not arrays:
+        return tuple(raws)
+    if len({namespaces[type(raw)] for raw in arrays}) > 1:
+        raise BackendError(_mixed(op, nodes, "backends", lambda raw: backends.name_of(raw)))
+    floats = {raw.dtype for raw in arrays if is_float(raw.dtype)}
+    if len(floats) > 1:
+        raise DTypeError(_mixed(op, nodes, "dtypes", lambda raw: str(raw.dtype)))
+    if not floats:
+        return tuple(raws)
+    (dtype,) = floats
+    return tuple([
+        raw if dtype_of(raw) is None or raw.dtype == dtype else raw.astype(dtype) for raw in raws
+    ])  # fmt: skip
+
+
+def _mixed(op: Op, nodes: tuple[Node, ...], what: str, tell: Any) -> str:
+    found = list(dict.fromkeys(tell(x.raw) for x in nodes if dtype_of(x.raw) is not None))
+    lines = "\n".join(f"  {names.describe(x)}" for x in nodes if dtype_of(x.raw) is not None)
+    mend = (
+        f'Move one of them: x.to("{found[0]}").'
+        if what == "backends"
+        else f'Convert one of them: x.astype("{found[0]}").'
+    )
+    return f"{op.name}: the operands have different {what}, {' and '.join(found)}\n{lines}\n  {mend}"
+
+
+def settle(raw: Any, *raws: Any) -> Any:
+    """An op's raw result as an array that nothing has silently upcast."""
+    arrays = [r for r in raws if dtype_of(r) is not None]
+    if not arrays:
+        return raw
+    xp = namespaces[type(arrays[0])]
+    if not isinstance(raw, xp.array_type):
+        raw = xp.asarray(raw)
+    if raw.dtype == xp.float64 and not any(r.dtype.kind in "fcV" for r in arrays):
+        raw = raw.astype(DEFAULT)
+    return raw

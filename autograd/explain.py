@@ -1,0 +1,3 @@
+from typing import Any
+def explain(op: Any, inputs: Any, params: Any, error: Exception) -> Exception:
+    return error

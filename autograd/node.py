@@ -1,0 +1,293 @@
+"""A node is a value that remembers how it was computed.
+
+Four ideas carry the engine, and this file holds two of them. An `Op` says what it computes and
+how gradients flow back through it. A `Node` (`Value`, a number, or `Tensor`, an array) holds
+data and the op, inputs and parameters it came from: never a closure, so a graph frees itself,
+and everything that reads it (the reverse pass, the picture, the compiler) reads the same thing.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar, Token
+from itertools import count
+from types import CodeType
+from typing import Any, ClassVar
+
+from backends import namespaces, python
+
+__all__ = ["Freed", "Node", "Op", "Scope", "elementwise", "history", "no_grad", "op", "scope"]
+
+tick: Callable[[], int] = count().__next__
+"""The clock of creation: a node is younger than all that it was computed from."""
+
+
+class Scope:
+    """What was being called when a node was recorded: a module, or a function made of ops."""
+
+    __slots__ = ("name", "owner", "parent", "where")
+
+    def __init__(
+        self, name: str, owner: Any, parent: Scope | None, where: tuple[CodeType, int] | None
+    ) -> None:
+        self.name, self.owner, self.parent, self.where = name, owner, parent, where
+
+
+class State:
+    """What recording depends on; immutable, so that it can live in a context variable."""
+
+    __slots__ = ("recording", "scope")
+
+    def __init__(self, recording: bool, scope: Scope | None) -> None:
+        self.recording, self.scope = recording, scope
+
+
+_state: ContextVar[State] = ContextVar("autograd.state", default=State(True, None))  # noqa: B039
+current: Callable[[], State] = _state.get
+
+
+class no_grad(ContextDecorator):
+    """Compute without recording, as a block or as a decorator.
+
+    >>> from autograd import Tensor, no_grad
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    recording: ClassVar[bool] = False
+
+    def __enter__(self) -> None:
+        self._tokens: list[Token[State]] = getattr(self, "_tokens", [])
+        self._tokens.append(_state.set(State(self.recording, current().scope)))
+
+    def __exit__(self, *exception: object) -> None:
+        _state.reset(self._tokens.pop())
+
+
+class enable_grad(no_grad):
+    """Record again, inside a `no_grad` block."""
+
+    recording = True
+
+
+@contextmanager
+def scope(name: str, owner: Any = None, where: tuple[CodeType, int] | None = None) -> Iterator[Any]:
+    """Nodes recorded in this block belong to `owner`: a module, or None for a function."""
+    state = current()
+    token = _state.set(State(state.recording, Scope(name, owner, state.scope, where)))
+    try:
+        yield
+    finally:
+        _state.reset(token)
+
+
+class Freed(tuple[()]):
+    """The inputs of a node whose graph a backward pass has freed, and where that was."""
+
+    where: str
+
+
+class Node:
+    """Data, and how it was computed.
+
+    `raw` is what an op's forward computes with: a Python number or a backend's array.
+    `op`, `inputs` and `params` are its history (`None`, `()`, `{}` for a leaf); `order` is the
+    tick at which its data came to be; `code` and `instruction` are the code and the place in it that
+    made the node, and `scope` the module call it was made in.  Hooks, a name and the like are rare: `extra`.
+    """
+
+    __slots__ = (
+        "raw", "_grad", "op", "inputs", "params", "order", "requires_grad", "code", "instruction", "scope",
+        "extra", "__weakref__",
+    )  # fmt: skip
+
+    is_array: ClassVar[bool]
+    shape: Any
+    raw: Any
+    _grad: Any
+    op: Op | None
+    inputs: tuple[Node, ...]
+    params: dict[str, Any]
+    order: int
+    requires_grad: bool
+    code: CodeType | None
+    instruction: int
+    scope: Scope | None
+    extra: dict[str, Any] | None
+
+    def _leaf(self, raw: Any, requires_grad: bool) -> None:
+        """Make this node a leaf: data that was given, not computed."""
+        self.raw, self.requires_grad, self.order = raw, requires_grad, tick()
+        self.op, self.inputs, self.params = None, (), NO_PARAMS
+        self._grad = self.code = self.scope = self.extra = None
+
+    __hash__ = object.__hash__
+
+    @property
+    def name(self) -> str | None:
+        """The name this node was given, or None: it may still have one by its place in the code."""
+        return self.extra.get("name") if self.extra else None
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.note("name", name)
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep a rarely needed fact about this node."""
+        self.extra = {**(self.extra or {}), key: value}
+
+
+NO_PARAMS: dict[str, Any] = {}
+
+
+def history(*outputs: Node) -> list[Node]:
+    """Every node that the outputs were computed from, newest first: a topological order.
+
+    A node is created after its inputs, so sorting by creation sorts topologically, without
+    recursion and in the same order each time.
+    """
+    found = {node.order: node for node in outputs}
+    stack = list(outputs)
+    while stack:
+        for x in stack.pop().inputs:
+            if x.order not in found:
+                found[x.order] = x
+                stack.append(x)
+    return [found[order] for order in sorted(found, reverse=True)]
+
+
+Rule = Callable[..., Any]
+
+
+class Op:
+    """What an operation computes, and one vector-Jacobian rule per input.
+
+    `forward(xp, *inputs, **params)` computes with raw data and the namespace `xp` of a backend.
+    A rule receives the gradient `g` of the result, the result and the inputs, then the params:
+    fed raw data it computes, fed nodes it records, so that gradients can be differentiated,
+    drawn and compiled like any graph.  A rule of None says that no gradient flows there.
+    """
+
+    table: ClassVar[dict[str, Op]] = {}
+    kinds: ClassVar[dict[type, Callable[[Op], Callable[..., Any]]]] = {}
+    """Kind of node → the maker of an op's recording function for it (see `record.py`)."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        elementwise: bool = False,
+        domain: tuple[float, float] | tuple[tuple[float, float], ...] = (-2, 2),
+        samples: tuple[dict[str, Any], ...] = ({},),
+        shapes: tuple[tuple[Any, ...], ...] = (),
+        needs: str = "",
+    ) -> None:
+        self.forward, self.name, self.__doc__ = forward, forward.__name__, forward.__doc__
+        self.__name__, self.__module__ = self.name, forward.__module__
+        self.elementwise, self.domain, self.samples = elementwise, domain, samples
+        self.shapes, self.needs = shapes, needs
+        signature = list(inspect.signature(forward).parameters.values())[1:]
+        self.inputs = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
+        self.params = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+        self.rules: tuple[Rule | None, ...] = ()
+        self.joint: Rule | None = None
+        self.on: dict[type, Callable[..., Any]] = {}
+        if self.name in Op.table:
+            raise ValueError(f"the op table has an entry {self.name!r} already")
+        Op.table[self.name] = self
+
+    def vjp(self, *rules: Rule | None) -> Op:
+        """One rule per input: `rule(g, z, *inputs, **params)` is g pulled back to that input."""
+        self.rules = rules
+        return self
+
+    def vjp_joint(self, rule: Rule) -> Op:
+        """One rule for all inputs at once, where they share work: it returns a tuple."""
+        self.joint = rule
+        return self
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient flows to at least one input."""
+        return self.joint is not None or any(self.rules)
+
+    @property
+    def saves(self) -> frozenset[str]:
+        """Whose data the rules read, of the inputs' names and "result": what backward keeps.
+
+        Read off the rules' code, so it cannot be wrong; asking for a shape keeps no data.
+        """
+        found: set[str] = set()
+        for rule in (*self.rules, self.joint):
+            if rule is not None:
+                found |= _data_read(rule, ["result", *self.inputs])
+        return frozenset(found)
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        for x in inputs:
+            if isinstance(x, Node):
+                return self.recorder(type(x))(*inputs, **params)
+        xp = namespaces[type(inputs[0])]
+        if xp is python:  # a number may stand first, with an array behind it
+            for x in inputs[1:]:
+                xp = namespaces[type(x)]
+                if xp is not python:
+                    break
+        return self.forward(xp, *inputs, **params)
+
+    def recorder(self, kind: type) -> Callable[..., Any]:
+        """The function that applies this op to nodes of that kind and records it."""
+        if kind not in self.on:
+            base = next((k for k in kind.__mro__ if k in Op.kinds), None)
+            if base is None:
+                raise TypeError(f"{self.name}: {kind.__name__} is not a kind of node")
+            self.on[kind] = self.on[base] if base in self.on else Op.kinds[base](self)
+        return self.on[kind]
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _data_read(rule: Rule, names: list[str]) -> set[str]:
+    """Which of the arguments behind g a rule reads for more than a shape, dtype or ndim."""
+    code = getattr(rule, "__code__", None)
+    if code is None:
+        return set(names)
+    arguments = dict(zip(code.co_varnames[1 : code.co_argcount], names, strict=False))
+    if code.co_flags & inspect.CO_VARARGS:
+        arguments[code.co_varnames[code.co_argcount + code.co_kwonlyargcount]] = names[-1]
+    read = set()
+    steps = list(dis.get_instructions(code))
+    for i, step in enumerate(steps):
+        loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        for j, name in enumerate(loaded):
+            if not step.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+                continue
+            follower = steps[i + 1] if j == len(loaded) - 1 else step
+            if name in arguments and follower.argval not in ("shape", "dtype", "ndim", "size"):
+                read.add(arguments[name])
+    return read
+
+
+def op(forward: Callable[..., Any] | None = None, **facts: Any) -> Any:
+    """Enter a forward function into the op table, as a decorator with or without facts.
+
+    `domain` is where its tests draw numbers from (one interval, or one per input), `samples` are
+    params to test it with, `shapes` the inputs' shapes for each sample, `needs` what an error
+    says that it needs.
+    """
+    return (lambda f: Op(f, **facts)) if forward is None else Op(forward)
+
+
+def elementwise(forward: Callable[..., Any] | None = None, **facts: Any) -> Any:
+    """Enter an op that works on one element at a time: it broadcasts, and serves `Value` too."""
+    if forward is None:
+        return lambda f: Op(f, elementwise=True, **facts)
+    return Op(forward, elementwise=True)

@@ -1,0 +1,211 @@
+"""The functions that apply an op to nodes and record it, written once and generated per op.
+
+Recording is the hot path of an eager engine, so nothing is decided per call that can be decided
+when the op is defined: how many inputs it has, whether its dtypes must agree, what its params
+are called.  For a `Value` the op's own forward and rules, run on source text, become the code.
+`print(inspect.getsource(Tensor.__add__))` shows what was written.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from inspect import Parameter
+from typing import Any
+
+from backends import namespaces, python, source
+from backends.source import Code
+
+from .node import NO_PARAMS, Op, current, tick
+
+__all__ = ["SELECTORS", "Recorder", "scalar_pull"]
+
+SELECTORS = ("condition", "index")
+"""Inputs of these names choose elements; their dtype need not agree with the others'."""
+
+_APPLY = """\
+def make(op, forward):
+    def apply({signature}):
+        {lift}
+        try:
+            {compute}
+        except Exception as error:
+            raise explain(op, {inputs}, {params}, error) from None
+        {settle}
+        z = new({kind})
+        z.raw = raw
+        z.order = tick()
+        z._grad = z.extra = None
+        state = current()
+        if {tracked}:
+            z.op = op
+            z.inputs = {inputs}
+            z.params = {params}
+            z.requires_grad = True
+            z.scope = state.scope
+            frame = getframe(1)
+            z.code = frame.f_code
+            z.instruction = frame.f_lasti
+        else:
+            z.op = z.code = z.scope = None
+            z.inputs = ()
+            z.params = NO_PARAMS
+            z.requires_grad = False
+        return z
+    return apply
+"""
+
+_PULL = """\
+def make(op):
+    def pull(z, g):
+        {inputs} = z.inputs
+        {raws}
+        r = z.raw
+        {gradients}
+    return pull
+"""
+
+
+def _lines(lines: list[str], indent: int) -> str:
+    return ("\n" + " " * indent).join(lines) or "pass"
+
+
+def _write(name: str, text: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """Run generated source and return its `make`; tracebacks and `inspect` can read the text."""
+    filename = f"<{name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    exec(compile(text, filename, "exec"), names)
+    make: Callable[..., Any] = names.pop("make")
+    return make
+
+
+class Recorder:
+    """Writes the recording functions of one kind of node.
+
+    `lift(x, op)` makes a node of what is not one, `explain` turns a failure into an error that
+    teaches; for arrays, `agree` reconciles the dtypes of the operands and `settle` the result's.
+    """
+
+    def __init__(self, kind: str, **helpers: Callable[..., Any]) -> None:
+        self.kind = kind
+        self.names: dict[str, Any] = dict(
+            helpers, NO_PARAMS=NO_PARAMS, current=current, getframe=sys._getframe,
+            namespaces=namespaces, new=object.__new__, python=python, tick=tick,
+        )  # fmt: skip
+        if "agree" not in helpers:
+            self.names |= {name: getattr(python, name) for name in python.__all__}
+
+    def bind(self, kind: type) -> None:
+        """Tell the written functions their class, and the op table that it is a kind of node."""
+        self.names[self.kind] = kind
+        Op.kinds[kind] = self
+
+    def __call__(self, op: Op, swapped: bool = False) -> Callable[..., Any]:
+        """The recording function of an op; `swapped` takes two operands in the other order."""
+        name = f"{self.kind}.{op.name}{' swapped' if swapped else ''}"
+        apply: Callable[..., Any] = _write(name, self._source(op, swapped), self.names)(
+            op, op.forward
+        )
+        apply.__doc__, apply.__name__ = op.__doc__, op.name
+        apply.__qualname__ = f"{self.kind}.{op.name}"
+        return apply
+
+    def _source(self, op: Op, swapped: bool) -> str:
+        fixed = op.inputs[:-1] if op.variadic else op.inputs
+        rest = op.inputs[-1] if op.variadic else ""
+        signature = fixed[:: -1 if swapped else 1] + ([f"*{rest}"] if rest else [])
+        signature += [p if d is Parameter.empty else f"{p}={d!r}" for p, d in op.params.items()]
+        lift = [f"if {x}.__class__ is not {self.kind}: {x} = lift({x}, op)" for x in fixed]
+        if rest:
+            lift.append(
+                f"{rest} = [x if x.__class__ is {self.kind} else lift(x, op) for x in {rest}]"
+            )
+        rules = [op.joint] * len(op.inputs) if op.joint else op.rules
+        some = [
+            f"any([x.requires_grad for x in {x}])" if x == rest else f"{x}.requires_grad"
+            for x, rule in zip(op.inputs, rules, strict=True)
+            if rule is not None and x not in SELECTORS
+        ]
+        arrays = "agree" in self.names
+        return _APPLY.format(
+            kind=self.kind,
+            signature=", ".join(signature),
+            lift=_lines(lift, 8),
+            compute=_lines(_arrays(op, fixed, rest) if arrays else [f"raw = {_scalar(op)}"], 12),
+            settle=_settle(op, fixed, rest) if arrays else "",
+            inputs=f"({', '.join(fixed + ([f'*{rest}'] if rest else []))},)",
+            params="{" + ", ".join(f"{p!r}: {p}" for p in op.params) + "}"
+            if op.params
+            else "NO_PARAMS",
+            tracked=f"state.recording and ({' or '.join(some)})" if op.differentiable else "False",
+        )
+
+
+def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:
+    """How an array op computes its raw result."""
+    keywords = "".join(f", {p}={p}" for p in op.params)
+    if rest and rest not in SELECTORS:
+        return [
+            f"raws = agree(op, {rest})",
+            "xp = space(*raws)",
+            f"raw = forward(xp, *raws{keywords})",
+        ]
+    raws = [f"{x}_" for x in fixed]
+    lines = [f"{x}_ = {x}.raw" for x in fixed]
+    alike = [x for x in fixed if x not in SELECTORS]
+    if len(alike) > 1:
+        first = alike[0]
+        differ = " or ".join(
+            f"{first}_.__class__ is not {x}_.__class__ or {first}_.dtype is not {x}_.dtype"
+            for x in alike[1:]
+        )
+        pair = ", ".join(f"{x}_" for x in alike)
+        lines.append(f"if {differ}: {pair} = agree(op, ({', '.join(alike)}))")
+    lines.append(f"xp = namespaces[{raws[0]}.__class__]")
+    if len(raws) > 1:
+        lines.append(f"if xp is python: xp = space({', '.join(raws)})")
+    if rest:
+        raws.append(f"*[x.raw for x in {rest}]")
+    return [*lines, f"raw = forward(xp, {', '.join(raws)}{keywords})"]
+
+
+def _settle(op: Op, fixed: list[str], rest: str) -> str:
+    """How the raw result of an array op is brought into line, where it needs to be."""
+    if not fixed:
+        return "raw = settle(raw, *raws)"
+    x, raws = f"{fixed[0]}_", ", ".join(f"{x}_" for x in fixed)
+    differ = f"raw.__class__ is not {x}.__class__ or raw.dtype is not {x}.dtype"
+    return f"if {differ}: raw = settle(raw, {raws})"
+
+
+def _scalar(op: Op) -> str:
+    """The expression of an elementwise op on the numbers of its inputs."""
+    numbers = [Code(f"{x}.raw") for x in op.inputs]
+    if op.params:
+        keywords = ", ".join(f"{p}={p}" for p in op.params)
+        return f"forward(python, {', '.join(numbers)}, {keywords})"
+    return str(op.forward(source, *numbers))
+
+
+def scalar_pull(op: Op, names: dict[str, Any]) -> Callable[..., None] | None:
+    """`pull(z, g)`: add g, pulled back through this op, to the gradients of z's inputs.
+
+    The rules of an elementwise op, run on source text, are the body; None where they branch on
+    params and cannot be written down.
+    """
+    if op.params or op.joint or not op.elementwise:
+        return None
+    numbers = [Code(f"{x}_") for x in op.inputs]
+    gradients = [
+        f"{x}._grad += {rule(Code('g'), Code('r'), *numbers)}"
+        for x, rule in zip(op.inputs, op.rules, strict=True)
+        if rule is not None
+    ]
+    text = _PULL.format(
+        inputs=", ".join(op.inputs) + ",",
+        raws=_lines([f"{x}_ = {x}.raw" for x in op.inputs], 8),
+        gradients=_lines(gradients, 8),
+    )
+    pull: Callable[..., None] = _write(f"Value.{op.name} backward", text, names)(op)
+    return pull

@@ -1,0 +1,126 @@
+"""Reverse-mode differentiation: walk history backwards, applying each rule once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import names
+from .errors import GraphError, ShapeError
+from .node import Freed, Node, current, enable_grad, history, no_grad
+from .ops.shape import sum_to
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    outputs: Sequence[Node],
+    gradients: Sequence[Any],
+    *,
+    wanted: Sequence[Node] | None = None,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    keep: bool = False,
+) -> dict[Node, Any]:
+    """The gradient of each leaf that the outputs depend on, given the outputs' gradients.
+
+    The rules are ordinary arithmetic.  With `create_graph` they are fed nodes and record, so the
+    result can be differentiated again; else they are fed raw data and only compute.  Unless the
+    graph is retained it is freed on the way, so memory falls as the sweep proceeds.  Only paths
+    to the `wanted` nodes are walked, if some are given.  With `keep` every node's gradient stays
+    in the result, not only the leaves'.
+    """
+    arrays = outputs[0].is_array
+    nodes = history(*outputs)
+    through = None if wanted is None else _paths_to(wanted, nodes)
+    found: dict[Node, Any] = {}
+    for node, g in zip(outputs, gradients, strict=True):
+        found[node] = found[node] + g if node in found else g
+    freed = None if retain_graph or create_graph else Freed()
+    with (enable_grad if create_graph else no_grad)():
+        for node in nodes:
+            if node not in found:
+                continue
+            if node.extra:
+                if "hooks" in node.extra:
+                    found[node] = _hooked(node, found[node], create_graph)
+                if "retain" in node.extra:
+                    node._grad = found[node]
+            op = node.op
+            if op is None:
+                continue
+            inputs = node.inputs
+            if inputs.__class__ is Freed:
+                raise _second_backward(node)
+            g = found[node] if keep else found.pop(node)
+            args: Sequence[Any]
+            if create_graph:
+                z, args = node, inputs
+            else:
+                z, args = node.raw, [x.raw for x in inputs]
+            joint = op.joint
+            rules = op.rules if joint is None else joint(g, z, *args, **node.params)
+            for x, rule, arg in zip(inputs, rules, args, strict=True):
+                if not x.requires_grad or rule is None or through and x not in through:
+                    continue
+                if x.order > node.order:
+                    _check_fresh(node, x)
+                gx = rule(g, z, *args, **node.params) if joint is None else rule
+                if arrays and gx.shape != arg.shape:
+                    gx = sum_to(gx, shape=arg.shape)
+                found[x] = found[x] + gx if x in found else gx
+            if freed is not None:
+                node.inputs = freed
+    if freed is not None:
+        freed.where = names.here()
+    return found
+
+
+def _paths_to(wanted: Sequence[Node], nodes: Sequence[Node]) -> set[Node]:
+    """The nodes that were computed from one of the wanted, and these themselves."""
+    through = set(wanted)
+    for node in reversed(nodes):
+        if not through.isdisjoint(node.inputs):
+            through.add(node)
+    return through
+
+
+def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
+    """The gradient after the node's hooks have seen it and, if they return one, replaced it."""
+    assert node.extra is not None
+    for hook in list(node.extra["hooks"].values()):
+        seen = g if create_graph else type(node).of(g)
+        replaced = hook(seen)
+        if replaced is not None:
+            if not isinstance(replaced, Node):
+                replaced = type(node)(replaced)
+            if replaced.shape != node.shape:
+                raise ShapeError(
+                    f"hook: returned a gradient of shape {replaced.shape} for "
+                    f"{names.describe(node)}, which has shape {node.shape}"
+                )
+            g = replaced if create_graph else replaced.raw
+    return g
+
+
+def _second_backward(node: Node) -> GraphError:
+    return GraphError(
+        f"backward: this graph was freed by the backward pass at {node.inputs.where}\n"  # type: ignore[attr-defined]
+        f"  {names.describe(node)}\n"
+        "  is needed a second time. Pass retain_graph=True to the first backward, or compute "
+        "the result anew."
+    )
+
+
+def _check_fresh(node: Node, x: Node) -> None:
+    """x was assigned after node was computed from it: an error, if a rule needs the old data."""
+    op = node.op
+    assert op is not None
+    place = next(i for i, y in enumerate(node.inputs) if y is x)
+    name = op.inputs[min(place, len(op.inputs) - 1)]
+    if name in op.saves:
+        raise GraphError(
+            f"backward: {names.describe(x)}\n  was assigned new data at {names.where(x)} after\n"
+            f"  {names.describe(node)}\n  was computed from it, and {op.name}'s gradient needs "
+            "the old data. Call backward before assigning, or compute with a copy."
+        )

@@ -1,0 +1,584 @@
+"""`Tensor`: an array that remembers how it was computed, on any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import backends
+from backends import namespaces
+
+from . import functions, names
+from .dtypes import DEFAULT, agree, dtype_of, is_float, resolve, settle, space
+from .errors import AutogradError, DTypeError, GraphError, ShapeError
+from .explain import explain
+from .node import Node, Op, current, tick
+from .ops import elementwise, index, linear, reduce
+from .ops import shape as shapes
+from .record import Recorder
+from .reverse import sweep
+
+
+def _lift(x: Any, op: Op) -> Tensor:
+    """A node of what is not one: a number stays a weak Python number."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, Node):
+        raise AutogradError(
+            f"{op.name}: a Tensor meets {names.describe(x)}. A Value is one number and a Tensor an "
+            "array: compute with one kind; Tensor(value.data) makes a tensor of a number."
+        )
+    z: Tensor = object.__new__(Tensor)
+    if isinstance(x, (bool, int, float, complex)):
+        number: Any = x if isinstance(x, (bool, int)) else float(x) if isinstance(x, float) else x
+        z._leaf(number, False)
+    else:
+        z._leaf(_array(x, None, None), False)
+    return z
+
+
+_recorded = Recorder(
+    "Tensor", lift=_lift, explain=explain, agree=agree, settle=settle, space=space
+)
+
+
+def _array(data: Any, dtype: Any, backend: str | None) -> Any:
+    """Raw data of what a caller gives, copied if it is an array that somebody else may change."""
+    dtype = resolve(dtype)
+    if isinstance(data, Node):
+        data = data.raw
+    xp = None
+    if hasattr(data, "__dlpack__") or hasattr(data, "__array__") or dtype_of(data) is not None:
+        try:
+            xp = namespaces[type(data)]
+        except backends.BackendError:
+            import_from = getattr(backends.current(), "from_dlpack", None)
+            data = data.__array__() if import_from is None else import_from(data)
+            xp = namespaces[type(data)]
+        target = xp if backend is None else backends.get(backend)
+        if target is not xp:
+            data, xp = target.from_host(xp.to_host(data)), target
+        return xp.array(data, dtype=dtype)
+    xp = backends.current() if backend is None else backends.get(backend)
+    raw = xp.array(_plain(data), dtype=dtype)
+    if raw.dtype.kind in "OUS":
+        raise DTypeError(
+            f"Tensor: expected numbers, got {type(data).__name__} {data!r:.60}. "
+            "Nested lists must be rectangular and hold numbers only."
+        )
+    if dtype is None and raw.dtype == xp.float64:
+        raw = raw.astype(DEFAULT)
+    return raw
+
+
+def _plain(data: Any) -> Any:
+    """Lists of tensors or values as lists of numbers and arrays."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(item) for item in data]
+    return backends.namespaces[type(data.raw)].to_host(data.raw) if isinstance(data, Node) else data
+
+
+class Tensor(Node):
+    """An array, and how it was computed.
+
+    >>> w = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    Tensor([[2. 4.]
+            [6. 8.]])
+
+    `data` is a number, nested lists or an array, which is copied; floats become float32 unless
+    they come as an array or `dtype` says otherwise.  `requires_grad` asks for a gradient.
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy leaves `array + tensor` to us
+    __array_priority__ = 1000
+    is_array: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        dtype: Any = None,
+        backend: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        self._leaf(_array(data, dtype, backend), False)
+        if requires_grad:
+            self.requires_grad_()
+        if name is not None:
+            self.name = name
+
+    @classmethod
+    def of(cls, raw: Any, requires_grad: bool = False) -> Tensor:
+        """A Tensor that holds just this raw array, without a copy."""
+        z: Tensor = object.__new__(cls)
+        z._leaf(raw, requires_grad)
+        return z
+
+    # --- what it is ---
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return getattr(self.raw, "shape", ())
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(getattr(self.raw, "size", 1))
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype; None for a Python number that took part in a computation."""
+        return dtype_of(self.raw)
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend the array lives on."""
+        return backends.name_of(self.raw)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed."""
+        return self.op is None
+
+    @property
+    def data(self) -> Any:
+        """The array, to be read: a read-only view.  `assign` is the one way to change it."""
+        view = self.raw.view()
+        if hasattr(view, "flags") and hasattr(view.flags, "writeable"):
+            view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self.assign(data)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient of the last backward passes, or None where none has been."""
+        g = self._grad
+        if g is not None and not isinstance(g, Node):
+            g = self._grad = Tensor.of(g)
+        return g  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        if gradient is not None:
+            gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
+            if gradient.shape != self.shape:
+                raise ShapeError(
+                    f"grad: {names.describe(self)} needs a gradient of its own shape, "
+                    f"not {gradient.shape}"
+                )
+        self._grad = gradient
+
+    # --- to and from elsewhere ---
+
+    def numpy(self) -> Any:
+        """The array on the host, as a NumPy array: read-only, and without a copy where it can be."""
+        array = namespaces[type(self.raw)].to_host(self.raw)
+        if isinstance(self.raw, (bool, int, float)):
+            return backends.get("numpy").asarray(array)
+        array = array.view()
+        array.flags.writeable = False
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.requires_grad and current().recording:
+            raise GraphError(
+                f"NumPy asked for the array of {names.describe(self)}, which would leave the graph "
+                "unnoticed. Use x.detach(), or x.numpy() if that is meant."
+            )
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"{array.dtype} cannot become {dtype} without a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.raw.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.raw.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The one element, as a Python number."""
+        if self.size != 1:
+            raise ShapeError(f"item: {names.describe(self)} has {self.size} elements, not one")
+        return self.raw.item() if hasattr(self.raw, "item") else self.raw
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def to(self, backend: str) -> Tensor:
+        """The same array on another backend; the gradient finds its way back."""
+        return functions.to(self, backend)
+
+    def detach(self) -> Tensor:
+        """The same array without its history: a constant."""
+        return Tensor.of(self.raw)
+
+    def clone(self) -> Tensor:
+        """A copy that is part of the graph."""
+        return self * 1
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient, or no longer."""
+        if requires_grad and not is_float(self.dtype):
+            raise DTypeError(
+                f"requires_grad: {names.describe(self)} holds {self.dtype}; only floats have a "
+                'gradient. Use Tensor(data, dtype="float32").'
+            )
+        if self.op is not None and not requires_grad:
+            raise GraphError(
+                f"requires_grad: {names.describe(self)} was computed. Use detach() to cut it off."
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    # --- change, by one door ---
+
+    def assign(self, data: Any, at: Any = ...) -> Tensor:
+        """Put new data into this leaf, in place, or only into the part `at`.
+
+        A graph that still needs the old data will say so when it is differentiated.
+        """
+        if self.op is not None:
+            raise GraphError(
+                f"assign: {names.describe(self)} was computed; only leaves can be assigned. "
+                "Bind a new tensor instead: x = x + y."
+            )
+        new = data.raw if isinstance(data, Node) else data
+        xp = namespaces[type(self.raw)]
+        if not isinstance(new, (xp.array_type, bool, int, float)):
+            new = _array(data, self.dtype, self.backend)
+        part = self.raw if at is ... else self.raw[at]
+        if getattr(new, "shape", ()) not in (part.shape, ()):
+            raise ShapeError(
+                f"assign: {names.describe(self)} cannot take data of shape {new.shape}"
+                + ("" if at is ... else f" at {at}")
+            )
+        if dtype_of(new) is not None and new.dtype != self.dtype:
+            raise DTypeError(
+                f"assign: {names.describe(self)} cannot take {new.dtype} data. "
+                f'Convert it: data.astype("{self.dtype}").'
+            )
+        self.raw[at] = new
+        self.touch()
+        return self
+
+    def touch(self) -> None:
+        """Say that the data is new as of now: graphs made before must not use it."""
+        self.order = tick()
+        self.note("assigned", names.here())
+
+    # --- gradients ---
+
+    def backward(
+        self,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add to `.grad` of every leaf that requires it the gradient of this tensor.
+
+        `gradient` is ∂loss/∂self, 1 where self is one number.  The graph is freed on the way
+        unless it is retained; a retained graph also gets the gradients of all computed tensors,
+        to be looked at.  With `create_graph` the gradients can be differentiated again.
+        """
+        if not self.requires_grad:
+            raise GraphError(
+                f"backward: {names.describe(self)} was not computed from anything that requires a "
+                "gradient. Create its inputs with requires_grad=True, outside no_grad()."
+            )
+        seed = self._seed(gradient)
+        found = sweep(
+            [self],
+            [seed if create_graph else seed.raw],
+            create_graph=create_graph,
+            retain_graph=retain_graph,
+            keep=retain_graph or create_graph,
+        )
+        for node, g in found.items():
+            if node.op is None:
+                if node.requires_grad:
+                    old = node._grad
+                    if old is not None and not create_graph and isinstance(old, Node):
+                        old = old.raw
+                    node._grad = g if old is None else old + g
+            else:
+                node._grad = g
+
+    def _seed(self, gradient: Any) -> Tensor:
+        xp = namespaces[type(self.raw)]
+        if gradient is None:
+            if self.size != 1:
+                raise ShapeError(
+                    f"backward: {names.describe(self)} is not one number. Reduce it, with .sum() or "
+                    ".mean(), or pass gradient=, the gradient of the loss by it."
+                )
+            return Tensor.of(xp.ones(self.shape, dtype=self.dtype))
+        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
+        if seed.shape != self.shape:
+            raise ShapeError(
+                f"backward: the gradient has shape {seed.shape}, but {names.describe(self)} "
+                f"has {self.shape}"
+            )
+        return seed
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of this computed tensor in the next backward passes."""
+        self.note("retain", True)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call `hook(gradient)` when a backward pass reaches this tensor.
+
+        What it returns, if anything, goes on as the gradient.  Returns a function that removes
+        the hook.
+        """
+        hooks: dict[int, Any] = dict((self.extra or {}).get("hooks", {}))
+        key = tick()
+        self.note("hooks", {**hooks, key: hook})
+
+        def remove() -> None:
+            left = {k: h for k, h in (self.extra or {})["hooks"].items() if k != key}
+            self.note("hooks", left)
+
+        return remove
+
+    # --- operators ---
+
+    __add__ = __radd__ = _recorded(elementwise.add)
+    __sub__, __rsub__ = _recorded(elementwise.sub), _recorded(elementwise.sub, swapped=True)
+    __mul__ = __rmul__ = _recorded(elementwise.mul)
+    __truediv__, __rtruediv__ = _recorded(elementwise.div), _recorded(elementwise.div, swapped=True)
+    __mod__, __rmod__ = _recorded(elementwise.mod), _recorded(elementwise.mod, swapped=True)
+    __matmul__, __rmatmul__ = _recorded(linear.matmul), _recorded(linear.matmul, swapped=True)
+    __neg__, __abs__ = _recorded(elementwise.neg), _recorded(elementwise.abs)
+    __lt__, __le__ = _recorded(elementwise.less), _recorded(elementwise.less_equal)
+    __gt__, __ge__ = _recorded(elementwise.greater), _recorded(elementwise.greater_equal)
+    __eq__, __ne__ = _recorded(elementwise.equal), _recorded(elementwise.not_equal)
+    __and__ = __rand__ = _recorded(elementwise.logical_and)
+    __or__ = __ror__ = _recorded(elementwise.logical_or)
+    __xor__ = __rxor__ = _recorded(elementwise.logical_xor)
+    __invert__ = _recorded(elementwise.logical_not)
+    __rpow__ = _recorded(elementwise.pow, swapped=True)
+    __hash__ = object.__hash__
+
+    def __pow__(self, n: Any) -> Tensor:
+        """Power: a number is a constant exponent, a tensor has a gradient."""
+        return elementwise.power(self, n=n) if isinstance(n, (int, float)) else elementwise.pow(self, n)
+
+    def _update(self, new: Tensor) -> Tensor:
+        """`x += y`: under `no_grad` a leaf changes in place, else x becomes a new tensor."""
+        if self.op is not None or not self.requires_grad:
+            return new
+        if current().recording:
+            raise GraphError(
+                f"in-place update of {names.describe(self)}, a leaf that requires a gradient. "
+                "Put it under `with no_grad():` to change the leaf, or write x = x + y."
+            )
+        return self.assign(new)
+
+    def __iadd__(self, y: Any) -> Tensor:
+        return self._update(self + y)
+
+    def __isub__(self, y: Any) -> Tensor:
+        return self._update(self - y)
+
+    def __imul__(self, y: Any) -> Tensor:
+        return self._update(self * y)
+
+    def __itruediv__(self, y: Any) -> Tensor:
+        return self._update(self / y)
+
+    # --- Python's protocols ---
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"len: {names.describe(self)} is one number, it has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Tensor:
+        pattern, arrays = functions.split_index(key, self)
+        return _getitem(self, *arrays, pattern=pattern)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise GraphError(
+            f"x[…] = y would change {names.describe(self)} in place, which a graph cannot follow. "
+            "Use y = x.at[…].set(value), which is differentiable, or x.assign(value, at=…) for a "
+            "leaf."
+        )
+
+    @property
+    def at(self) -> At:
+        """`x.at[…].set(y)` and `x.at[…].add(y)`: a changed copy, with gradients."""
+        return At(self)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"bool: {names.describe(self)} has {self.size} truth values, not one. "
+                "Use .any() or .all()."
+            )
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype is not None and self.dtype.kind not in "iu":
+            raise DTypeError(f"index: {names.describe(self)} is not an integer")
+        return int(self.item())
+
+    def __repr__(self) -> str:
+        if dtype_of(self.raw) is None:
+            return f"Tensor({self.raw})"
+        array = namespaces[type(self.raw)].to_host(self.raw)
+        text = str(array).replace("\n", "\n" + " " * len("Tensor("))
+        facts = []
+        if str(self.dtype) != DEFAULT:
+            facts.append(f"dtype={self.dtype}")
+        if self.backend != "numpy":
+            facts.append(f"backend={self.backend!r}")
+        if self.op is not None:
+            facts.append(f"op={self.op.name}")
+        elif self.requires_grad:
+            facts.append("requires_grad=True")
+        return f"Tensor({', '.join([text, *facts])})"
+
+    # --- functions of one element ---
+
+    exp, log, sqrt = map(_recorded, (elementwise.exp, elementwise.log, elementwise.sqrt))
+    expm1, log1p = map(_recorded, (elementwise.expm1, elementwise.log1p))
+    sin, cos, tan = map(_recorded, (elementwise.sin, elementwise.cos, elementwise.tan))
+    asin, acos, atan = map(_recorded, (elementwise.asin, elementwise.acos, elementwise.atan))
+    sinh, cosh, tanh = map(_recorded, (elementwise.sinh, elementwise.cosh, elementwise.tanh))
+    asinh, acosh, atanh = map(_recorded, (elementwise.asinh, elementwise.acosh, elementwise.atanh))
+    erf, sigmoid = map(_recorded, (elementwise.erf, elementwise.sigmoid))
+    softplus, relu = map(_recorded, (elementwise.softplus, elementwise.relu))
+    abs, sign, round = map(_recorded, (elementwise.abs, elementwise.sign, elementwise.round))
+    floor, ceil = map(_recorded, (elementwise.floor, elementwise.ceil))
+    maximum, minimum = map(_recorded, (elementwise.maximum, elementwise.minimum))
+    clip = clamp = _recorded(elementwise.clip)
+    pow = __pow__
+
+    # --- along axes ---
+
+    sum, mean, prod = map(_recorded, (reduce.sum, reduce.mean, reduce.prod))
+    max, min, norm = map(_recorded, (reduce.max, reduce.min, reduce.norm))
+    var, std = map(_recorded, (reduce.var, reduce.std))
+    argmax, argmin = map(_recorded, (reduce.argmax, reduce.argmin))
+    any, all = map(_recorded, (reduce.any, reduce.all))
+    cumsum, cumprod = map(_recorded, (reduce.cumsum, reduce.cumprod))
+    logsumexp, softmax = map(_recorded, (reduce.logsumexp, reduce.softmax))
+    log_softmax = _recorded(reduce.log_softmax)
+    argsort = _recorded(index.argsort)
+
+    # --- products ---
+
+    matmul = dot = __matmul__
+
+    # --- shape ---
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in opposite order."""
+        return shapes.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return functions.swapaxes(self, -1, -2)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """The elements in another dtype; the gradient comes back in this one."""
+        return shapes.astype(self, dtype=resolve(dtype))
+
+    def reshape(self, *sizes: Any) -> Tensor:
+        """The same elements in another shape; one size may be -1."""
+        return shapes.reshape(self, shape=functions.sizes_of(sizes))
+
+    view = reshape
+
+    def permute(self, *axes: Any) -> Tensor:
+        """Axes in another order."""
+        return shapes.transpose(self, axes=functions.sizes_of(axes))
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Two axes exchanged, as PyTorch has it; all in opposite order when none are given."""
+        return functions.swapaxes(self, *axes) if axes else shapes.transpose(self)
+
+    def broadcast_to(self, *sizes: Any) -> Tensor:
+        """Repeated along new axes and axes of size 1 until it has the shape."""
+        return shapes.broadcast_to(self, shape=functions.sizes_of(sizes))
+
+    expand = broadcast_to
+    swapaxes, squeeze = functions.swapaxes, functions.squeeze
+    expand_dims = unsqueeze = functions.expand_dims
+    flatten, flip, roll, pad = functions.flatten, functions.flip, functions.roll, functions.pad
+    tile, repeat, split = functions.tile, functions.repeat, functions.split
+    tril, triu = _recorded(shapes.tril), _recorded(shapes.triu)
+    diagonal, trace, outer = functions.diagonal, functions.trace, functions.outer
+    sort, topk = functions.sort, functions.topk
+    gather, scatter_add = functions.gather, functions.scatter_add
+    take_along_axis = functions.take_along_axis
+
+    # --- other readings ---
+
+    def values(self) -> Any:
+        """The computation of this tensor as scalar `Value`s, in nested lists of its shape."""
+        from .expand import values
+
+        return values(self)
+
+
+class At:
+    """The place of a functional update: `x.at[1:, 0].set(y)`."""
+
+    __slots__ = ("key", "tensor")
+
+    def __init__(self, tensor: Tensor, key: Any = None) -> None:
+        self.tensor, self.key = tensor, key
+
+    def __getitem__(self, key: Any) -> At:
+        return At(self.tensor, key)
+
+    def set(self, value: Any) -> Tensor:
+        """A copy of the tensor in which […] is the value."""
+        pattern, arrays = functions.split_index(self.key, self.tensor)
+        return index.setitem(self.tensor, value, *arrays, pattern=pattern)
+
+    def add(self, value: Any) -> Tensor:
+        """A copy of the tensor with the value added at […], also where an index occurs twice."""
+        pattern, arrays = functions.split_index(self.key, self.tensor)
+        return index.additem(self.tensor, value, *arrays, pattern=pattern)
+
+
+_recorded.bind(Tensor)
+_getitem = _recorded(index.getitem)

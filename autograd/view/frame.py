@@ -1,0 +1,110 @@
+"""One box, set in type: how large it is and where each piece of its text stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .picture import Box
+from .text import Role, fit, width
+
+__all__ = ["Frame", "Span", "frame"]
+
+ROW: dict[Role, float] = {"name": 20.0, "word": 17.0, "number": 17.0}
+"""Height of a row in px, by the role of its first piece of text."""
+PAD = 10.0  # left and right of the text of a cell
+EDGE = 5.0  # above the first row and below the last
+WORD_GAP = 5.0  # between the word and the number of a cell
+WIDEST = 300.0  # a longer cell ends in an ellipsis; the tooltip has it all
+SMALLEST = 30.0  # side of a box without text
+DISC = 32.0  # an op of one or two characters is a disc of this diameter
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Text with the middle of its left end at (x, y), measured from the box's top left corner."""
+
+    x: float
+    y: float
+    text: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A box set in type: its size, its text, and the hairlines (x1, y1, x2, y2) between cells."""
+
+    width: float
+    height: float
+    spans: tuple[Span, ...]
+    rules: tuple[tuple[float, float, float, float], ...]
+
+
+def frame(box: Box) -> Frame:
+    """Set `box` in type.
+
+    Rows of equally many cells share their column widths, so numbers stand under numbers.
+    """
+    rows = [list(_cells(row, first=i == 0)) for i, row in enumerate(box.rows)]
+    rows = [row for row in rows if row]
+    columns: dict[int, list[float]] = {}
+    for row in rows:
+        shared = columns.setdefault(len(row), [0.0] * len(row))
+        shared[:] = (max(a, _width(cell) + 2 * PAD) for a, cell in zip(shared, row, strict=True))
+    heights = [max(ROW[role] for cell in row for role, _ in cell) for row in rows]
+    wide = max((sum(shared) for shared in columns.values()), default=0.0)
+    wide, high = max(wide, SMALLEST), max(sum(heights) + 2 * EDGE, SMALLEST)
+    if box.kind == "op":
+        name = "".join(text for cell in rows[0] for _, text in cell) if rows else ""
+        disc = len(rows) < 2 and len(name) <= 2
+        wide, high = (DISC, DISC) if disc else (max(wide + 4.0, high), high)
+
+    spans: list[Span] = []
+    rules: list[tuple[float, float, float, float]] = []
+    top = (high - sum(heights)) / 2
+    for i, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        record = len(row) > 1
+        above = EDGE if i == 0 else 0.0  # hairlines reach the border
+        below = EDGE if i == len(rows) - 1 else 0.0
+        if i > 0 and (record or len(rows[i - 1]) > 1):
+            rules.append((0.0, top, wide, top))
+        shared = columns[len(row)]
+        stretch = (wide - sum(shared)) / len(row)
+        left = 0.0
+        for j, cell in enumerate(row):
+            room = shared[j] + stretch
+            if j > 0:
+                rules.append((left, top - above, left, top + height + below))
+            x = left + (room - _width(cell)) / 2
+            for role, text in cell:
+                spans.append(Span(x, top + height / 2, text, role))
+                x += width(text, role) + WORD_GAP
+            left += room
+        top += height
+    return Frame(wide, high, tuple(spans), tuple(rules))
+
+
+def _cells(row: tuple[str, ...], first: bool) -> Iterator[list[tuple[Role, str]]]:
+    """The cells of a row as pieces of text; the very first cell of a box is its name."""
+    for j, cell in enumerate(row):
+        if first and j == 0:
+            yield [("name", fit(cell, "name", WIDEST))]
+            continue
+        word, _, number = cell.rpartition(" ")
+        if not _numeric(number):
+            yield [("word", fit(cell, "word", WIDEST))]
+        elif word:
+            yield [("word", fit(word, "word", WIDEST)), ("number", fit(number, "number", WIDEST))]
+        else:
+            yield [("number", fit(number, "number", WIDEST))]
+
+
+def _numeric(text: str) -> bool:
+    """Whether `text` reads as a number, or as the dash that stands for a missing one."""
+    if text in ("—", "nan", "inf", "-inf"):
+        return True
+    return text[:1] in "0123456789+-−.∞" and text[:1] != "" and any(c in "0123456789∞" for c in text)
+
+
+def _width(cell: list[tuple[Role, str]]) -> float:
+    return sum(width(text, role) for role, text in cell) + WORD_GAP * (len(cell) - 1)

@@ -1,0 +1,223 @@
+"""The picture as numbers: what the steps of the layout read and write.
+
+Vertices 0 … boxes-1 are the boxes.  After them come *lanes*, which carry an arrow through a layer
+that it has to cross, and *fillers*, which keep a cluster's place in a layer where it has no
+member.  Every edge joins neighbouring layers, which is all that ordering and placing must know.
+
+Coordinates are called `along` and `across` the direction of flow, and become x and y at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..frame import frame
+from ..picture import Picture
+from ..text import width
+from .ranks import depths, ranks, turned
+
+__all__ = ["Net", "build"]
+
+LABEL_HIGH = 14.0
+_ROOM = 4000  # lanes that any picture may use, and that many more for each box:
+_ROOM_PER_BOX = 6
+
+
+@dataclass(slots=True)
+class Net:
+    """The working state of a layout; see the module's docstring for vertices and coordinates."""
+
+    down: bool  # flow from top to bottom
+    boxes: int
+    along: list[float]  # size of each vertex in the direction of flow
+    across: list[float]  # room in the other direction …
+    solid: list[float]  # … and how much of it the box itself takes
+    label: list[float]  # room that the label of outgoing arrows takes along
+    home: list[int]  # innermost cluster of each vertex; cluster 0 is the picture
+    layer: list[int]
+    lane: list[bool]
+    before: list[list[int]]  # neighbours in the layer before
+    after: list[list[int]]
+    # clusters
+    parent: list[int]
+    depth: list[int]
+    titles: list[float]  # width of the title; 0: none
+    first: list[int]  # first layer of each cluster; beyond `last` if it is empty
+    last: list[int]
+    # arrows
+    paths: list[list[int]]  # vertices from end to end in layer order; one alone is a loop
+    turned: list[bool]  # whether the path runs against the arrow
+    # what the steps find out
+    rows: list[list[int]] = field(default_factory=list)  # the vertices of each layer, in order
+    at: list[float] = field(default_factory=list)  # centre of each vertex across the flow
+
+    def ancestors(self, vertex: int) -> list[int]:
+        """The clusters around a vertex from the outermost to the innermost, without cluster 0."""
+        found = []
+        cluster = self.home[vertex]
+        while cluster:
+            found.append(cluster)
+            cluster = self.parent[cluster]
+        return found[::-1]
+
+    def gap(self, a: int, b: int) -> float:
+        """The least distance between the centres of neighbours `a` and `b` of a layer."""
+        wide, narrow, tight = (26.0, 14.0, 11.0) if self.down else (16.0, 12.0, 10.0)
+        lanes = self.lane[a] + self.lane[b]
+        return (self.across[a] + self.across[b]) / 2 + (wide, narrow, tight)[lanes]
+
+
+def build(picture: Picture) -> Net:
+    """Measure and rank the boxes of `picture`, and give its long arrows their lanes."""
+    down = picture.rankdir == "TB"
+    number = {box.key: i for i, box in enumerate(picture.boxes)}
+    cluster_number = {cluster.key: i for i, cluster in enumerate(picture.clusters, start=1)}
+    parent = [0] + [cluster_number[c.parent] if c.parent else 0 for c in picture.clusters]
+    home = [cluster_number[box.cluster] if box.cluster else 0 for box in picture.boxes]
+    frames = [frame(box) for box in picture.boxes]
+    n = len(home)
+
+    arrows = [(number[arrow.tail], number[arrow.head]) for arrow in picture.arrows]
+    back = turned(n, [(a, b) if a != b else (0, 0) for a, b in arrows]) if n else []
+    back = [turn and a != b for turn, (a, b) in zip(back, arrows, strict=True)]
+    edges = [(b, a) if turn else (a, b) for (a, b), turn in zip(arrows, back, strict=True)]
+    layer = ranks(home, parent, [edge for edge in edges if edge[0] != edge[1]])
+
+    net = Net(
+        down=down,
+        boxes=n,
+        along=[f.height if down else f.width for f in frames],
+        across=[f.width if down else f.height for f in frames],
+        solid=[f.width if down else f.height for f in frames],
+        label=[0.0] * n,
+        home=home,
+        layer=layer,
+        lane=[False] * n,
+        before=[[] for _ in range(n)],
+        after=[[] for _ in range(n)],
+        parent=parent,
+        depth=depths(parent),
+        titles=[0.0] + [width(c.title, "title") + 20.0 if c.title else 0.0 for c in picture.clusters],
+        first=[len(frames)] * len(parent),
+        last=[-1] * len(parent),
+        paths=[],
+        turned=back,
+    )
+    for box in range(n):
+        _stretch(net, box)
+    for arrow, (a, b), turn in zip(picture.arrows, edges, back, strict=True):
+        if arrow.label:
+            room = LABEL_HIGH if down else width(arrow.label, "word") + 10.0
+            net.label[a] = max(net.label[a], room)
+            if down and not turn:  # the label stands beside the line
+                net.across[a] = max(net.across[a], 2 * width(arrow.label, "word") + 12.0)
+        if a == b:  # a loop is drawn above the box
+            net.across[a] += 24.0
+    _add_lanes(net, edges)
+    _add_fillers(net)
+    net.rows = [[] for _ in range(max(net.layer, default=-1) + 1)]
+    for vertex, level in enumerate(net.layer):
+        net.rows[level].append(vertex)
+    return net
+
+
+def _stretch(net: Net, vertex: int) -> None:
+    """Let the spans of the clusters around `vertex` reach its layer."""
+    cluster, level = net.home[vertex], net.layer[vertex]
+    while True:
+        net.first[cluster] = min(net.first[cluster], level)
+        net.last[cluster] = max(net.last[cluster], level)
+        if not cluster:
+            return
+        cluster = net.parent[cluster]
+
+
+def _add_lanes(net: Net, edges: Sequence[tuple[int, int]]) -> None:
+    """Lead every edge through the layers between its ends.
+
+    Edges from the same box share their lanes as far as they can, like a bus line with stops:
+    one weight used at a thousand time steps needs a thousand lanes, not half a million.  A drawing
+    has room for so many lanes; where that is used up, the longest edges go without.
+    """
+    room = _ROOM + _ROOM_PER_BOX * net.boxes
+    lengths = [net.layer[b] - net.layer[a] for a, b in edges]
+    lanes: dict[tuple[int, int, int], int] = {}
+    direct: set[int] = set()
+    for i in sorted(range(len(edges)), key=lambda i: lengths[i]):
+        room -= max(lengths[i] - 1, 0)
+        if room < 0:
+            direct.add(i)
+    joined: set[tuple[int, int]] = set()
+    for i, (a, b) in enumerate(edges):
+        path = [a]
+        if i not in direct:
+            for level, cluster in _territory(net, a, b):
+                key = (a, level, cluster)
+                if key not in lanes:
+                    lanes[key] = _add(net, cluster, level, lane=True)
+                path.append(lanes[key])
+        if a != b:
+            path.append(b)
+        net.paths.append(path)
+        if i in direct:
+            continue
+        for p, q in zip(path, path[1:], strict=False):
+            if (p, q) not in joined:
+                joined.add((p, q))
+                net.after[p].append(q)
+                net.before[q].append(p)
+
+
+def _territory(net: Net, a: int, b: int) -> list[tuple[int, int]]:
+    """The layers strictly between `a` and `b`, each with the cluster whose ground is crossed.
+
+    An edge leaves a cluster through its end and enters the next through its beginning, so that it
+    crosses no title and no foreign frame.
+    """
+    out, into = net.home[a], net.home[b]
+    entries = []
+    while out != into:
+        if net.depth[into] >= net.depth[out]:
+            entries.append(into)
+            into = net.parent[into]
+        else:
+            out = net.parent[out]
+    common, leaving = into, net.home[a]
+    crossed = []
+    for level in range(net.layer[a] + 1, net.layer[b]):
+        while leaving != common and net.last[leaving] < level:
+            leaving = net.parent[leaving]
+        while entries and net.first[entries[-1]] <= level:
+            into = entries.pop()
+        crossed.append((level, leaving if leaving != common else into))
+    return crossed
+
+
+def _add_fillers(net: Net) -> None:
+    present: set[tuple[int, int]] = set()
+    for vertex in range(len(net.home)):
+        _mark(net, present, net.home[vertex], net.layer[vertex])
+    for cluster in sorted(range(1, len(net.parent)), key=lambda c: -net.depth[c]):
+        for level in range(net.first[cluster], net.last[cluster] + 1):
+            if (cluster, level) not in present:
+                _add(net, cluster, level, lane=False)
+                _mark(net, present, cluster, level)
+
+
+def _mark(net: Net, present: set[tuple[int, int]], cluster: int, level: int) -> None:
+    while cluster and (cluster, level) not in present:
+        present.add((cluster, level))
+        cluster = net.parent[cluster]
+
+
+def _add(net: Net, cluster: int, level: int, lane: bool) -> int:
+    """A new vertex without extent."""
+    for sizes in (net.along, net.across, net.solid, net.label):
+        sizes.append(0.0)
+    net.home.append(cluster)
+    net.layer.append(level)
+    net.lane.append(lane)
+    net.before.append([])
+    net.after.append([])
+    return len(net.home) - 1

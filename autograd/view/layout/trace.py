@@ -1,0 +1,192 @@
+"""Fifth step: the lines of the arrows and the frames of the clusters, from all coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TypeAlias
+
+from .along import FOLD, GUTTER, TRACK, Course
+from .net import LABEL_HIGH, Net
+from .place import FRAME, TITLE
+
+__all__ = ["Line", "Span", "frames", "line", "parallels"]
+
+Point: TypeAlias = tuple[float, float]
+Step: TypeAlias = tuple[float, ...]
+Span: TypeAlias = tuple[float, float, float, float]
+"""A rectangle: along from and to, across from and to."""
+
+CORNER = 9.0  # radius of the corners of an arrow that is led around a fold
+PARALLEL = 8.0  # between arrows that join the same two boxes
+LOOP = 20.0
+
+
+@dataclass(slots=True)
+class Line:
+    """A start and steps from there: (x, y) of a straight one, or the three points of a cubic."""
+
+    start: Point
+    steps: list[Step]
+    label: Point | None = None
+
+    def straight(self, to: Point) -> None:
+        """Go on to `to`; a straight step along the flow is lengthened where it can be."""
+        here = self.steps[-1][-2:] if self.steps else self.start
+        if (here[0], here[1]) == to:
+            return
+        if self.steps and len(self.steps[-1]) == 2 and here[1] == to[1]:
+            before = self.steps[-2][-2:] if len(self.steps) > 1 else self.start
+            if before[1] == to[1]:
+                self.steps[-1] = to
+                return
+        self.steps.append(to)
+
+    def bend(self, to: Point) -> None:
+        """Go on to `to` in an S that starts and ends in the direction of flow."""
+        x, y = self.steps[-1][-2:] if self.steps else self.start
+        if y == to[1]:
+            self.straight(to)
+        else:
+            middle = (x + to[0]) / 2
+            self.steps.append((middle, y, middle, to[1], *to))
+
+    def corners(self, points: Sequence[Point]) -> None:
+        """Go on through `points` at right angles, with rounded corners at all but the last."""
+        x, y = self.steps[-1][-2:] if self.steps else self.start
+        for (px, py), (qx, qy) in zip(points, points[1:], strict=False):
+            r = min(CORNER, max(abs(px - x), abs(py - y)) / 2, max(abs(qx - px), abs(qy - py)) / 2)
+            ax, ay = px - _sign(px - x) * r, py - _sign(py - y) * r
+            bx, by = px + _sign(qx - px) * r, py + _sign(qy - py) * r
+            self.straight((ax, ay))
+            self.steps.append((px - (px - ax) / 2, py - (py - ay) / 2,
+                               px + (bx - px) / 2, py + (by - py) / 2, bx, by))  # fmt: skip
+            x, y = bx, by
+        self.straight(points[-1])
+
+    def reverse(self) -> None:
+        """Turn the line around; the label stays where it is."""
+        points = [self.start]
+        cubic = []
+        for step in self.steps:
+            cubic.append(len(step) == 6)
+            points += zip(step[0::2], step[1::2], strict=True)
+        points.reverse()
+        self.start = points.pop(0)
+        self.steps = []
+        for is_cubic in reversed(cubic):
+            taken = points[: 3 if is_cubic else 1]
+            del points[: len(taken)]
+            self.steps.append(tuple(number for point in taken for number in point))
+
+
+def _sign(number: float) -> int:
+    return (number > 0) - (number < 0)
+
+
+def line(net: Net, at: Course, path: Sequence[int], aside: float) -> Line:
+    """The line of an arrow along `path`, moved `aside` across where it has parallels."""
+    if len(path) == 1:
+        return _loop(net, at, path[0])
+    tail, head = path[0], path[-1]
+
+    def across(vertex: int) -> float:
+        return net.at[vertex] + at.shift[at.row[net.layer[vertex]]] + aside
+
+    first, last = net.layer[tail], net.layer[head]
+    centre = (at.start[first] + at.end[first]) / 2
+    drawn = Line((centre + net.along[tail] / 2, across(tail)), [])
+    if net.label[tail]:
+        x, y = drawn.start
+        drawn.label = (x + LABEL_HIGH / 2 + 2, y + 6) if net.down else (x + 5, y - LABEL_HIGH / 2)
+    for a, b in zip(path, path[1:], strict=False):
+        i, j = net.layer[a], net.layer[b]
+        drawn.straight((at.leave[i], across(a)))
+        if at.row[i] == at.row[j]:
+            drawn.bend((at.enter[j], across(b)))
+        else:
+            _around_fold(net, at, drawn, a, b, aside)
+        drawn.straight((at.start[j], across(b)))
+        if b != head:
+            drawn.straight((at.end[j], across(b)))
+    centre = (at.start[last] + at.end[last]) / 2
+    drawn.straight((centre - net.along[head] / 2, across(head)))
+    return drawn
+
+
+def _around_fold(net: Net, at: Course, drawn: Line, a: int, b: int, aside: float) -> None:
+    """From the end of one row to the beginning of the next, beside all other arrows that do so.
+
+    What leaves highest turns last and farthest out, so the arrows nest and never cross.
+    """
+    i, j = net.layer[a], net.layer[b]
+    row, following = at.row[i], at.row[j]
+    fellows = sorted((net.at[v], net.at[u], v, u) for v in net.rows[i] for u in net.after[v])
+    place = fellows.index((net.at[a], net.at[b], a, b))
+    outer = TRACK * (len(fellows) - 1 - place) - aside
+    right = at.extent[row][1] + FOLD + outer
+    gutter = at.bottom[row] + GUTTER + outer
+    left = at.extent[following][0] - FOLD - TRACK * place - aside
+    out = net.at[a] + at.shift[row] + aside
+    entry = net.at[b] + at.shift[following] + aside
+    drawn.corners(
+        [(right, out), (right, gutter), (left, gutter), (left, entry), (at.enter[j], entry)]
+    )
+
+
+def _loop(net: Net, at: Course, box: int) -> Line:
+    """An arrow from a box to itself, over its side."""
+    layer = net.layer[box]
+    x = (at.start[layer] + at.end[layer]) / 2
+    y = net.at[box] + at.shift[at.row[layer]] - net.solid[box] / 2
+    top = y - LOOP
+    return Line((x + 7, y), [(x + 16, top, x - 16, top, x - 7, y)])
+
+
+def parallels(net: Net) -> list[float]:
+    """How far each arrow is moved aside, so that `x * x` shows two arrows."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, path in enumerate(net.paths):
+        groups.setdefault((path[0], path[-1]), []).append(i)
+    aside = [0.0] * len(net.paths)
+    for group in groups.values():
+        for place, i in enumerate(group):
+            aside[i] = (place - (len(group) - 1) / 2) * PARALLEL
+    return aside
+
+
+def frames(net: Net, at: Course) -> list[list[Span]]:
+    """For each cluster its frame, or one piece for each row of a folded drawing."""
+    extents: dict[tuple[int, int], tuple[float, float]] = {}
+
+    def reach(cluster: int, row: int, top: float, low: float) -> None:
+        known = extents.get((cluster, row), (inf, -inf))
+        extents[cluster, row] = (min(known[0], top), max(known[1], low))
+
+    for v, cluster in enumerate(net.home):
+        if cluster:
+            row, half = at.row[net.layer[v]], net.across[v] / 2
+            middle = net.at[v] + at.shift[row]
+            reach(cluster, row, middle - half, middle + half)
+    found: list[list[Span]] = [[] for _ in net.parent]
+    for cluster in sorted(range(1, len(net.parent)), key=lambda c: -net.depth[c]):
+        if net.last[cluster] < 0:
+            continue
+        title = TITLE if net.titles[cluster] and not net.down else 0.0
+        inner = FRAME * (net.depth[cluster] - 1)  # how far inside the outermost piece of a cut
+        begin = at.start[net.first[cluster]] - at.inset[cluster]
+        end = at.end[net.last[cluster]] + at.outset[cluster]
+        first, last = at.row[net.first[cluster]], at.row[net.last[cluster]]
+        for row in range(first, last + 1):
+            top, low = extents[cluster, row]
+            span = (
+                begin if row == first else at.extent[row][0] + inner,
+                end if row == last else at.extent[row][1] - inner,
+                top - FRAME - title,
+                low + FRAME,
+            )
+            found[cluster].append(span)
+            if net.parent[cluster]:
+                reach(net.parent[cluster], row, span[2], span[3])
+    return found

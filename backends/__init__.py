@@ -1,0 +1,93 @@
+"""The array libraries behind one flag.
+
+    >>> import backends
+    >>> backends.current().name
+    'numpy'
+    >>> with backends.using("numpy"):
+    ...     pass
+
+A backend is a module: its library's namespace plus the few things libraries disagree on
+(`scatter_add`, `to_host`, `from_host`, `synchronize`, `memory`, `erf`). The default is
+`numpy`, or what the environment variable `AUTOGRAD_BACKEND` says. It is kept in a context
+variable, so threads and asyncio tasks may differ.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from fractions import Fraction
+from importlib import import_module
+from os import environ
+from types import ModuleType
+from typing import Any
+
+from . import python, source
+from .errors import BackendError
+
+__all__ = ["NAMES", "BackendError", "current", "get", "name_of", "namespaces", "use", "using"]
+
+NAMES = ("numpy", "cupy", "strict")
+"""The backends that can be chosen. `strict` is a pretended GPU for tests: see its docstring."""
+
+
+class _Namespaces(dict[type, ModuleType]):
+    """Type of the raw data → the module that computes with it; arrays register on first use."""
+
+    def __missing__(self, kind: type) -> ModuleType:
+        for base in kind.__mro__[1:]:
+            if base in self and base is not object:
+                self[kind] = self[base]
+                return self[kind]
+        root = kind.__module__.partition(".")[0]
+        if root in NAMES:  # a NumPy or CuPy array or scalar that came before `use` was called
+            self[kind] = get(root)
+            return self[kind]
+        raise BackendError(
+            f"no backend computes with {kind.__module__}.{kind.__qualname__}: "
+            f"expected a Python number or an array of {', '.join(NAMES)}"
+        )
+
+
+namespaces = _Namespaces(
+    {k: python for k in (float, int, bool, complex, Fraction)} | {source.Code: source}
+)
+
+_loaded: dict[str, ModuleType] = {}
+_current: ContextVar[str | None] = ContextVar("backend", default=None)
+
+
+def get(name: str) -> ModuleType:
+    """The backend of that name, loaded and checked; a `BackendError` says what it lacks."""
+    if name not in _loaded:
+        if name not in NAMES:
+            raise BackendError(f"unknown backend {name!r}: choose one of {', '.join(NAMES)}")
+        module = import_module(f"backends.{name}")
+        module.check()
+        namespaces[module.array_type] = module
+        _loaded[name] = module
+    return _loaded[name]
+
+
+def current() -> ModuleType:
+    """The backend that new tensors live on."""
+    return get(_current.get() or environ.get("AUTOGRAD_BACKEND") or "numpy")
+
+
+def use(name: str) -> None:
+    """Put new tensors on this backend from now on."""
+    _current.set(get(name).name)
+
+
+@contextmanager
+def using(name: str) -> Iterator[ModuleType]:
+    """Put new tensors on this backend inside the block."""
+    token = _current.set(get(name).name)
+    try:
+        yield get(name)
+    finally:
+        _current.reset(token)
+
+
+def name_of(raw: Any) -> str:
+    """The name of the backend that computes with this raw data."""
+    return str(namespaces[type(raw)].name)

@@ -1,0 +1,77 @@
+"""NumPy on the CPU: its own functions, and the few things array libraries disagree on."""
+
+from typing import Any
+
+import numpy
+from numpy import *  # noqa: F403
+from numpy import add as _add
+from numpy import maximum as _maximum
+from numpy import minimum as _minimum
+
+from . import special
+from .errors import BackendError
+
+name = "numpy"
+array_type = numpy.ndarray
+
+
+def check() -> None:
+    """NumPy is always usable: it is the one required dependency."""
+
+
+def to_host(x: Any) -> Any:
+    """The array as a NumPy array; here the array itself."""
+    return x
+
+
+def from_host(x: Any) -> Any:
+    """A NumPy array as this backend's array; here the array itself."""
+    return x
+
+
+def synchronize() -> None:
+    """Wait for queued work; on the CPU there is none."""
+
+
+def memory() -> dict[str, int]:
+    """Bytes in use by this process: `{"peak": …}` of resident memory where the system tells."""
+    try:
+        import resource
+    except ImportError as missing:
+        raise BackendError("numpy: this system does not tell a process's memory") from missing
+    return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+# `np.sum` and its kind spend a microsecond finding the ufunc that does the work.
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over axes."""
+    return _add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over axes."""
+    return _maximum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over axes."""
+    return _minimum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def erf(x: Any) -> Any:
+    """Error function, to the last bits of x's dtype."""
+    return special.erf(numpy, x)
+
+
+def xlogy(x: Any, y: Any) -> Any:
+    """x log y, and 0 where x is 0."""
+    return special.xlogy(numpy, x, y)
+
+
+def scatter_add(x: Any, index: Any, y: Any) -> Any:
+    """A copy of x with y added at the index; indices that occur twice are added twice."""
+    z = x.copy()
+    numpy.add.at(z, index, y)
+    return z

@@ -1,0 +1,149 @@
+"""The command `glassgrad`: train and draw a demonstration, or look over this machine."""
+
+import argparse
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import NoReturn
+
+import backends
+
+EPILOG = """\
+examples:
+  glassgrad demo                         an MLP on 1,797 handwritten digits, on the CPU
+  glassgrad demo --backend cupy          the same on an NVIDIA GPU
+  glassgrad demo --model moons --out m   a scalar MLP and its decision boundary, written to m/
+  glassgrad doctor                       what this machine has, and how to get what it lacks
+
+AUTOGRAD_BACKEND=cupy is the same choice as --backend cupy, for any program that uses Glassgrad.
+"""
+
+MODELS = ("digits", "moons")
+EXTRAS = {"sklearn": "data", "matplotlib": "viz", "resvg_py": "viz"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, instead of after ten lines of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0 if all is well, 1 for a fault found, 2 for an impossible wish."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    if args.command == "doctor":
+        from backends import doctor
+
+        return doctor.main(as_json=args.json)
+    return _demo(args)
+
+
+def version() -> str:
+    """The installed version, or what `pyproject.toml` says where nothing is installed."""
+    try:
+        return metadata.version("glassgrad")
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+        told = tomllib.loads(project.read_text())["project"]["version"]
+        return f"{told} (not installed)"
+
+
+def _parser() -> Parser:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        "glassgrad",
+        description="The autograd engine you can see through.",
+        epilog=EPILOG,
+        formatter_class=shape,
+    )
+    parser.add_argument("--version", action="version", version=f"glassgrad {version()}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    demo = commands.add_parser(
+        "demo",
+        help="train on real data; draw the training and its gradients",
+        epilog=EPILOG,
+        formatter_class=shape,
+    )
+    demo.add_argument(
+        "--model", type=_one_of(MODELS), default=MODELS[0], metavar="NAME", help=" or ".join(MODELS)
+    )
+    demo.add_argument(
+        "--backend", type=_one_of(backends.NAMES), metavar="NAME", help=", ".join(backends.NAMES)
+    )
+    demo.add_argument("--out", type=_folder, metavar="DIR", help="default: glassgrad-demo/NAME")
+    demo.add_argument("--epochs", type=_at_least(1), metavar="N", help="passes over the data")
+    demo.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    doctor = commands.add_parser("doctor", help="what this machine has, and how to get the rest")
+    doctor.add_argument("--json", action="store_true", help="for programs to read")
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> int:
+    out = args.out or Path("glassgrad-demo") / args.model
+    try:
+        backends.get(args.backend or os.environ.get("AUTOGRAD_BACKEND") or "numpy")
+        demo = import_module(f"nn.demo.{args.model}")
+        demo.main(out=out, backend=args.backend, epochs=args.epochs, seed=args.seed)
+    except backends.BackendError as error:
+        print(f"glassgrad demo: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        install = f"pip install 'glassgrad[{EXTRAS[missing]}]'"
+        print(f"glassgrad demo: {missing} is not installed: {install}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nglassgrad demo: interrupted", file=sys.stderr)
+        return 130  # the shell's number for a program ended by Ctrl-C
+    return 0
+
+
+# --- kinds of argument; argparse puts the option's name before what they say ---------------
+
+
+def _one_of(names: Sequence[str]):
+    def parse(text: str) -> str:
+        if text in names:
+            return text
+        near = get_close_matches(text, names, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}{hint}")
+
+    return parse
+
+
+def _at_least(least: int):
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+        return number
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    blocking = next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
+    if blocking:
+        raise argparse.ArgumentTypeError(f"{blocking} is a file, a folder is needed")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Execute notebooks in place and keep their outputs: `python notebooks/execute.py [file ...]`.
+
+Without arguments, every notebook of this folder. The first cell that fails ends the run with
+status 1 and leaves its notebook as it was. What differs from run to run without meaning (paths of
+this machine, addresses in memory, times of execution, the Python version) is not kept, so that
+the difference between two commits shows what changed.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+HERE = Path(__file__).resolve().parent
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Execute the named notebooks, or all; 0 if every cell ran."""
+    named = [Path(name) for name in (sys.argv[1:] if argv is None else argv)]
+    notebooks = named or sorted(HERE.glob("*.ipynb"))
+    if not notebooks:
+        print(f"no notebooks in {HERE}", file=sys.stderr)
+        return 1
+    for path in notebooks:
+        start = time.perf_counter()
+        try:
+            execute(path)
+        except CellExecutionError as error:
+            print(f"{path.name}: a cell failed\n{error}", file=sys.stderr)
+            return 1
+        print(f"{path.name}: executed in {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def execute(path: Path) -> None:
+    """Run every cell in a fresh kernel, in the notebook's own folder, and write the result back."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=600,  # seconds a cell
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own log, not the cells' warnings
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
+    client.execute()
+    clean(notebook)
+    nbformat.write(notebook, path)
+
+
+def clean(notebook: Any) -> None:
+    """Remove what tells of the machine and the hour, not of the result."""
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output.text = anonymous(output.text)
+            for kind, content in output.get("data", {}).items():
+                if isinstance(content, str) and not kind.startswith("image/png"):
+                    output.data[kind] = anonymous(content)
+
+
+def anonymous(text: str) -> str:
+    """The text without this checkout's folder, the home folder, and addresses in memory."""
+    text = text.replace(f"{HERE.parent}/", "").replace(str(Path.home()), "~")
+    return re.sub(r"\b0x[0-9a-f]{6,}\b", "0x…", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
