@@ -20,8 +20,6 @@ __all__ = ["DEFAULT", "agree", "dtype_of", "is_float", "settle", "space"]
 
 DEFAULT = "float32"
 
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-
 
 def dtype_of(raw: Any) -> Any:
     """The dtype of raw data; None for a Python number, which is weak."""
@@ -40,15 +38,6 @@ def space(*raws: Any) -> Any:
         if xp is not python:
             return xp
     return python
-
-
-def resolve(dtype: Any) -> Any:
-    """A dtype by name or object; "bfloat16" is ml_dtypes'."""
-    if str(dtype) == "bfloat16":
-        import ml_dtypes
-
-        return ml_dtypes.bfloat16
-    return dtype
 
 
 def agree(op: Op, nodes: tuple[Node, ...]) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import backends
-from backends import namespaces
 
 from .errors import DTypeError, ShapeError
 from .node import Node, op
@@ -42,6 +41,7 @@ def split_index(key: Any, x: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """A NumPy index as a pattern of metadata and the index arrays that go into it."""
     pattern: list[Any] = []
     arrays: list[Any] = []
+    item: Any
     for item in key if isinstance(key, tuple) else (key,):
         if isinstance(item, (list, range)):
             item = type(x)(list(item), backend=x.backend)

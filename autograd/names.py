@@ -1,7 +1,9 @@
 """Who a node is: found when somebody asks, so that recording stays cheap."""
 from __future__ import annotations
-import sys
+
 from typing import Any
+
+
 def here() -> str:
     return "?"
 def where(node: Any) -> str:

@@ -15,7 +15,7 @@ from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from itertools import count
 from types import CodeType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 from backends import namespaces, python
 
@@ -276,18 +276,25 @@ def _data_read(rule: Rule, names: list[str]) -> set[str]:
     return read
 
 
-def op(forward: Callable[..., Any] | None = None, **facts: Any) -> Any:
+@overload
+def op(forward: Callable[..., Any], /) -> Op: ...
+@overload
+def op(**facts: Any) -> Callable[[Callable[..., Any]], Op]: ...
+def op(forward: Any = None, /, **facts: Any) -> Any:
     """Enter a forward function into the op table, as a decorator with or without facts.
 
     `domain` is where its tests draw numbers from (one interval, or one per input), `samples` are
     params to test it with, `shapes` the inputs' shapes for each sample, `needs` what an error
     says that it needs.
     """
-    return (lambda f: Op(f, **facts)) if forward is None else Op(forward)
+    return (lambda f: Op(f, **facts)) if forward is None else Op(forward, **facts)
 
 
-def elementwise(forward: Callable[..., Any] | None = None, **facts: Any) -> Any:
+@overload
+def elementwise(forward: Callable[..., Any], /) -> Op: ...
+@overload
+def elementwise(**facts: Any) -> Callable[[Callable[..., Any]], Op]: ...
+def elementwise(forward: Any = None, /, **facts: Any) -> Any:
     """Enter an op that works on one element at a time: it broadcasts, and serves `Value` too."""
-    if forward is None:
-        return lambda f: Op(f, elementwise=True, **facts)
-    return Op(forward, elementwise=True)
+    facts["elementwise"] = True
+    return op(**facts) if forward is None else op(**facts)(forward)

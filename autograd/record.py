@@ -94,7 +94,7 @@ class Recorder:
             namespaces=namespaces, new=object.__new__, python=python, tick=tick,
         )  # fmt: skip
         if "agree" not in helpers:
-            self.names |= {name: getattr(python, name) for name in python.__all__}
+            self.names["xp"] = python
 
     def bind(self, kind: type) -> None:
         """Tell the written functions their class, and the op table that it is a kind of node."""
@@ -132,14 +132,21 @@ class Recorder:
             kind=self.kind,
             signature=", ".join(signature),
             lift=_lines(lift, 8),
-            compute=_lines(_arrays(op, fixed, rest) if arrays else [f"raw = {_scalar(op)}"], 12),
+            compute=_lines(_arrays(op, fixed, rest) if arrays else [_scalar(op)], 12),
             settle=_settle(op, fixed, rest) if arrays else "",
             inputs=f"({', '.join(fixed + ([f'*{rest}'] if rest else []))},)",
             params="{" + ", ".join(f"{p!r}: {p}" for p in op.params) + "}"
             if op.params
             else "NO_PARAMS",
-            tracked=f"state.recording and ({' or '.join(some)})" if op.differentiable else "False",
+            tracked=_tracked(op, some if arrays else []),
         )
+
+
+def _tracked(op: Op, some: list[str]) -> str:
+    """When the result is recorded: every computed number is, an array if an input asks for it."""
+    if not op.differentiable:
+        return "False"
+    return f"state.recording and ({' or '.join(some)})" if some else "state.recording"
 
 
 def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:
@@ -162,12 +169,21 @@ def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:
         )
         pair = ", ".join(f"{x}_" for x in alike)
         lines.append(f"if {differ}: {pair} = agree(op, ({', '.join(alike)}))")
-    lines.append(f"xp = namespaces[{raws[0]}.__class__]")
-    if len(raws) > 1:
-        lines.append(f"if xp is python: xp = space({', '.join(raws)})")
+    expression = _expression(op, raws)
+    if "xp" in expression:
+        lines.append(f"xp = namespaces[{raws[0]}.__class__]")
+        if len(raws) > 1:
+            lines.append(f"if xp is python: xp = space({', '.join(raws)})")
     if rest:
-        raws.append(f"*[x.raw for x in {rest}]")
-    return [*lines, f"raw = forward(xp, {', '.join(raws)}{keywords})"]
+        expression = f"forward(xp, {', '.join(raws)}, *[x.raw for x in {rest}]{keywords})"
+    return [*lines, f"raw = {expression}"]
+
+
+def _expression(op: Op, raws: list[str]) -> str:
+    """The forward of an op as an expression: written out where it is one, else a call."""
+    if op.elementwise and not op.params:
+        return str(op.forward(source, *map(Code, raws)))
+    return f"forward(xp, {', '.join(raws)}{''.join(f', {p}={p}' for p in op.params)})"
 
 
 def _settle(op: Op, fixed: list[str], rest: str) -> str:
@@ -175,17 +191,27 @@ def _settle(op: Op, fixed: list[str], rest: str) -> str:
     if not fixed:
         return "raw = settle(raw, *raws)"
     x, raws = f"{fixed[0]}_", ", ".join(f"{x}_" for x in fixed)
-    differ = f"raw.__class__ is not {x}.__class__ or raw.dtype is not {x}.dtype"
+    differ = f"raw.__class__ is not {x}.__class__"
+    if not _keeps_dtype(op):
+        differ += f" or raw.dtype is not {x}.dtype"
     return f"if {differ}: raw = settle(raw, {raws})"
 
 
+def _keeps_dtype(op: Op) -> bool:
+    """Whether the result surely has its operands' dtype: so it is if ints make an int."""
+    if not op.elementwise or op.params:
+        return False
+    try:
+        return type(op.forward(python, *[1] * len(op.inputs))) is int
+    except ValueError:  # 1 is outside the domain, as for atanh
+        return False
+
+
 def _scalar(op: Op) -> str:
-    """The expression of an elementwise op on the numbers of its inputs."""
-    numbers = [Code(f"{x}.raw") for x in op.inputs]
-    if op.params:
-        keywords = ", ".join(f"{p}={p}" for p in op.params)
-        return f"forward(python, {', '.join(numbers)}, {keywords})"
-    return str(op.forward(source, *numbers))
+    """How an op computes its raw number."""
+    if op.variadic:
+        return f"raw = forward(xp, *[x.raw for x in {op.inputs[-1]}])"
+    return f"raw = {_expression(op, [f'{x}.raw' for x in op.inputs])}"
 
 
 def scalar_pull(op: Op, names: dict[str, Any]) -> Callable[..., None] | None:

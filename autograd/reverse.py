@@ -7,7 +7,7 @@ from typing import Any
 
 from . import names
 from .errors import GraphError, ShapeError
-from .node import Freed, Node, current, enable_grad, history, no_grad
+from .node import Freed, Node, enable_grad, history, no_grad
 from .ops.shape import sum_to
 
 __all__ = ["sweep"]
@@ -88,12 +88,13 @@ def _paths_to(wanted: Sequence[Node], nodes: Sequence[Node]) -> set[Node]:
 def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
     """The gradient after the node's hooks have seen it and, if they return one, replaced it."""
     assert node.extra is not None
+    kind: Any = type(node)
     for hook in list(node.extra["hooks"].values()):
-        seen = g if create_graph else type(node).of(g)
+        seen = g if create_graph else kind.of(g)
         replaced = hook(seen)
         if replaced is not None:
             if not isinstance(replaced, Node):
-                replaced = type(node)(replaced)
+                replaced = kind(replaced)
             if replaced.shape != node.shape:
                 raise ShapeError(
                     f"hook: returned a gradient of shape {replaced.shape} for "

@@ -9,7 +9,7 @@ import backends
 from backends import namespaces
 
 from . import functions, names
-from .dtypes import DEFAULT, agree, dtype_of, is_float, resolve, settle, space
+from .dtypes import DEFAULT, agree, dtype_of, is_float, settle, space
 from .errors import AutogradError, DTypeError, GraphError, ShapeError
 from .explain import explain
 from .node import Node, Op, current, tick
@@ -44,7 +44,7 @@ _recorded = Recorder(
 
 def _array(data: Any, dtype: Any, backend: str | None) -> Any:
     """Raw data of what a caller gives, copied if it is an array that somebody else may change."""
-    dtype = resolve(dtype)
+    dtype = backends.dtype(dtype)
     if isinstance(data, Node):
         data = data.raw
     xp = None
@@ -168,7 +168,7 @@ class Tensor(Node):
         g = self._grad
         if g is not None and not isinstance(g, Node):
             g = self._grad = Tensor.of(g)
-        return g  # type: ignore[no-any-return]
+        return g
 
     @grad.setter
     def grad(self, gradient: Any) -> None:
@@ -184,7 +184,7 @@ class Tensor(Node):
     # --- to and from elsewhere ---
 
     def numpy(self) -> Any:
-        """The array on the host, as a NumPy array: read-only, and without a copy where it can be."""
+        """The array on the host, as a NumPy array: read-only, without a copy where it can be."""
         array = namespaces[type(self.raw)].to_host(self.raw)
         if isinstance(self.raw, (bool, int, float)):
             return backends.get("numpy").asarray(array)
@@ -326,8 +326,8 @@ class Tensor(Node):
         if gradient is None:
             if self.size != 1:
                 raise ShapeError(
-                    f"backward: {names.describe(self)} is not one number. Reduce it, with .sum() or "
-                    ".mean(), or pass gradient=, the gradient of the loss by it."
+                    f"backward: {names.describe(self)} is not one number. Reduce it, with .sum() "
+                    "or .mean(), or pass gradient=, the gradient of the loss by it."
                 )
             return Tensor.of(xp.ones(self.shape, dtype=self.dtype))
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
@@ -383,7 +383,7 @@ class Tensor(Node):
 
     def __pow__(self, n: Any) -> Tensor:
         """Power: a number is a constant exponent, a tensor has a gradient."""
-        return elementwise.power(self, n=n) if isinstance(n, (int, float)) else elementwise.pow(self, n)
+        return _power(self, n) if isinstance(n, (int, float)) else _pow(self, n)
 
     def _update(self, new: Tensor) -> Tensor:
         """`x += y`: under `no_grad` a leaf changes in place, else x becomes a new tensor."""
@@ -396,16 +396,16 @@ class Tensor(Node):
             )
         return self.assign(new)
 
-    def __iadd__(self, y: Any) -> Tensor:
+    def __iadd__(self, y: Any) -> Tensor:  # type: ignore[misc]
         return self._update(self + y)
 
-    def __isub__(self, y: Any) -> Tensor:
+    def __isub__(self, y: Any) -> Tensor:  # type: ignore[misc]
         return self._update(self - y)
 
-    def __imul__(self, y: Any) -> Tensor:
+    def __imul__(self, y: Any) -> Tensor:  # type: ignore[misc]
         return self._update(self * y)
 
-    def __itruediv__(self, y: Any) -> Tensor:
+    def __itruediv__(self, y: Any) -> Tensor:  # type: ignore[misc]
         return self._update(self / y)
 
     # --- Python's protocols ---
@@ -518,7 +518,7 @@ class Tensor(Node):
 
     def astype(self, dtype: Any) -> Tensor:
         """The elements in another dtype; the gradient comes back in this one."""
-        return shapes.astype(self, dtype=resolve(dtype))
+        return shapes.astype(self, dtype=backends.dtype(dtype))
 
     def reshape(self, *sizes: Any) -> Tensor:
         """The same elements in another shape; one size may be -1."""
@@ -581,4 +581,4 @@ class At:
 
 
 _recorded.bind(Tensor)
-_getitem = _recorded(index.getitem)
+_getitem, _power, _pow = map(_recorded, (index.getitem, elementwise.power, elementwise.pow))

@@ -43,11 +43,11 @@ class Value(Node):
 
     __slots__ = ()
     is_array: ClassVar[bool] = False
-    shape: ClassVar[tuple[()]] = ()
+    shape = ()
     ndim: ClassVar[int] = 0
 
-    data = Node.raw
-    grad = Node._grad
+    data = Node.raw  # type: ignore[misc]  # the slots themselves, under the names people use
+    grad = Node._grad  # type: ignore[misc]
 
     def __init__(self, data: Any, name: str | None = None, requires_grad: bool = True) -> None:
         if isinstance(data, bool) or not isinstance(data, Complex):
@@ -137,7 +137,8 @@ class Value(Node):
 
     # --- functions ---
 
-    exp, log, sqrt, expm1, log1p = map(_recorded, (ops.exp, ops.log, ops.sqrt, ops.expm1, ops.log1p))
+    exp, log, sqrt = map(_recorded, (ops.exp, ops.log, ops.sqrt))
+    expm1, log1p = map(_recorded, (ops.expm1, ops.log1p))
     sin, cos, tan = map(_recorded, (ops.sin, ops.cos, ops.tan))
     asin, acos, atan = map(_recorded, (ops.asin, ops.acos, ops.atan))
     sinh, cosh, tanh = map(_recorded, (ops.sinh, ops.cosh, ops.tanh))
@@ -158,7 +159,8 @@ def _number(x: Any) -> float:
         return float(x)
     except (TypeError, ValueError):
         raise TypeError(
-            f"Value: expected one number, got {type(x).__name__} {x!r:.60}. For an array use Tensor."
+            f"Value: expected one number, got {type(x).__name__} {x!r:.60}. "
+            "For an array use Tensor."
         ) from None
 
 
@@ -170,7 +172,7 @@ class _Pulls(dict[Op, Any]):
     """Op → the function that pulls a gradient back through a Value; written when first used."""
 
     def __missing__(self, op: Op) -> Any:
-        pull = scalar_pull(op, dict(vars(python)))
+        pull = scalar_pull(op, {"xp": python})
         if pull is None:
             pull = _pull_by_rules
         self[op] = pull
@@ -182,6 +184,10 @@ def _pull_by_rules(z: Node, g: Any) -> None:
     op = z.op
     assert op is not None
     raws = [x.raw for x in z.inputs]
+    if op.joint is not None:
+        for x, gx in zip(z.inputs, op.joint(g, z.raw, *raws), strict=True):
+            x._grad += gx
+        return
     for x, rule in zip(z.inputs, op.rules, strict=True):
         if rule is not None and x.requires_grad:
             x._grad += rule(g, z.raw, *raws, **z.params)

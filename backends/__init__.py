@@ -24,7 +24,9 @@ from typing import Any
 from . import python, source
 from .errors import BackendError
 
-__all__ = ["NAMES", "BackendError", "current", "get", "name_of", "namespaces", "use", "using"]
+__all__ = [
+    "NAMES", "BackendError", "current", "dtype", "get", "name_of", "namespaces", "use", "using",
+]  # fmt: skip
 
 NAMES = ("numpy", "cupy", "strict")
 """The backends that can be chosen. `strict` is a pretended GPU for tests: see its docstring."""
@@ -49,7 +51,7 @@ class _Namespaces(dict[type, ModuleType]):
 
 
 namespaces = _Namespaces(
-    {k: python for k in (float, int, bool, complex, Fraction)} | {source.Code: source}
+    dict.fromkeys((float, int, bool, complex, Fraction), python) | {source.Code: source}
 )
 
 _loaded: dict[str, ModuleType] = {}
@@ -86,6 +88,15 @@ def using(name: str) -> Iterator[ModuleType]:
         yield get(name)
     finally:
         _current.reset(token)
+
+
+def dtype(dtype: Any) -> Any:
+    """A dtype by name or object; "bfloat16" is ml_dtypes', which every backend understands."""
+    if str(dtype) == "bfloat16":
+        from ml_dtypes import bfloat16
+
+        return bfloat16
+    return dtype
 
 
 def name_of(raw: Any) -> str:

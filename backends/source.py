@@ -3,7 +3,7 @@
     >>> from backends import source
     >>> x, y = source.Code("x"), source.Code("y")
     >>> print(1 - source.tanh(x * y) ** 2)
-    (1 - (tanh((x * y)) ** 2))
+    (1 - (xp.tanh((x * y)) ** 2))
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Code(str):
         return Code(f"(not {self})")
 
     def __abs__(self) -> "Code":
-        return Code(f"abs({self})")
+        return Code(f"xp.abs({self})")
 
     __hash__ = str.__hash__
 
@@ -52,7 +52,7 @@ for _method, _symbol in {
 
 
 def __getattr__(function: str) -> Callable[..., Code]:
-    """Any function of the namespace, as text: `source.exp(x)` writes `exp(x)`."""
+    """Any function of the namespace, as text: `source.exp(x)` writes `xp.exp(x)`."""
     if function.startswith("__"):
         raise AttributeError(function)
-    return lambda *args: Code(f"{function}({', '.join(map(str, args))})")
+    return lambda *args: Code(f"xp.{function}({', '.join(map(str, args))})")

@@ -1,10 +1,9 @@
 """The command `glassgrad`: train and draw a demonstration, or look over this machine."""
 
 import argparse
-import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module, metadata
 from pathlib import Path
@@ -91,7 +90,7 @@ def _parser() -> Parser:
 def _demo(args: argparse.Namespace) -> int:
     out = args.out or Path("glassgrad-demo") / args.model
     try:
-        backends.get(args.backend or os.environ.get("AUTOGRAD_BACKEND") or "numpy")
+        backends.get(args.backend) if args.backend else backends.current()
         demo = import_module(f"nn.demo.{args.model}")
         demo.main(out=out, backend=args.backend, epochs=args.epochs, seed=args.seed)
     except backends.BackendError as error:
@@ -113,7 +112,7 @@ def _demo(args: argparse.Namespace) -> int:
 # --- kinds of argument; argparse puts the option's name before what they say ---------------
 
 
-def _one_of(names: Sequence[str]):
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text in names:
             return text
@@ -124,7 +123,7 @@ def _one_of(names: Sequence[str]):
     return parse
 
 
-def _at_least(least: int):
+def _at_least(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
             number = int(text)

@@ -4,7 +4,6 @@ At kinks the gradient is PyTorch's: the subgradient of smallest norm.  `docs` of
 one say which; `tests/test_kinks.py` holds the table.
 """
 
-# ruff: noqa: A001
 
 import math
 from typing import Any

@@ -1,5 +1,6 @@
 """Products of matrices, and the loss that sits on top of them."""
 
+from operator import mul
 from typing import Any
 
 from ..node import op
@@ -70,6 +71,25 @@ affine.vjp(
     lambda g, z, x, w, b: matmul(transpose(_rows(x)), _rows(g)),
     lambda g, z, x, w, b: sum_to(g, shape=b.shape),
 )
+
+
+@op(samples=(), needs="a bias, n weights and n inputs")
+def dot(xp: Any, *terms: Any) -> Any:
+    """b + w₁ x₁ + … + wₙ xₙ of numbers, given as b, the n weights, then the n inputs.
+
+    A neuron of `Value`s as one operation: it says the same as n products and n sums, in a graph
+    a fifteenth the size.
+    """
+    n = len(terms) // 2
+    return sum(map(mul, terms[1 : n + 1], terms[n + 1 :]), terms[0])
+
+
+def _dot_rule(g: Any, z: Any, *terms: Any) -> tuple[Any, ...]:
+    n = len(terms) // 2
+    return (g, *[g * x for x in terms[n + 1 :]], *[g * w for w in terms[1 : n + 1]])
+
+
+dot.vjp_joint(_dot_rule)
 
 
 @op(samples=({"subscripts": "ij,jk->ik"}, {"subscripts": "bij,bj->b"}, {"subscripts": "ij,kl->il"}),

@@ -3,7 +3,6 @@
 `axis` is None (all), an int or a tuple of ints.
 """
 
-# ruff: noqa: A001
 
 from typing import Any
 

@@ -1,6 +1,5 @@
 """Operations that move elements without changing them.  All are linear: each rule is the way back."""
 
-# ruff: noqa: A001
 
 from typing import Any
 

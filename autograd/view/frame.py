@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from .picture import Box
 from .text import Role, fit, width
@@ -18,6 +20,10 @@ WORD_GAP = 5.0  # between the word and the number of a cell
 WIDEST = 300.0  # a longer cell ends in an ellipsis; the tooltip has it all
 SMALLEST = 30.0  # side of a box without text
 DISC = 32.0  # an op of one or two characters is a disc of this diameter
+STEP = 12.0  # widths are multiples of it, so that boxes under each other line up
+
+# A number, or the dash that stands for a missing one.
+_NUMBER = re.compile(r"—|nan|[+\-−]?(inf|∞|[\d.][\d.,_]*([eE][+\-−]?\d+)?[%kMGT]?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ def frame(box: Box) -> Frame:
         shared[:] = (max(a, _width(cell) + 2 * PAD) for a, cell in zip(shared, row, strict=True))
     heights = [max(ROW[role] for cell in row for role, _ in cell) for row in rows]
     wide = max((sum(shared) for shared in columns.values()), default=0.0)
-    wide, high = max(wide, SMALLEST), max(sum(heights) + 2 * EDGE, SMALLEST)
+    wide = max(ceil(wide / STEP) * STEP, SMALLEST)
+    high = max(sum(heights) + 2 * EDGE, SMALLEST)
     if box.kind == "op":
         name = "".join(text for cell in rows[0] for _, text in cell) if rows else ""
         disc = len(rows) < 2 and len(name) <= 2
@@ -85,25 +92,22 @@ def frame(box: Box) -> Frame:
 
 
 def _cells(row: tuple[str, ...], first: bool) -> Iterator[list[tuple[Role, str]]]:
-    """The cells of a row as pieces of text; the very first cell of a box is its name."""
+    """The cells of a row as pieces of text.
+
+    The very first cell of a box is its name, unless it is one of several and holds a number: then
+    the box has no name.
+    """
     for j, cell in enumerate(row):
-        if first and j == 0:
-            yield [("name", fit(cell, "name", WIDEST))]
-            continue
         word, _, number = cell.rpartition(" ")
-        if not _numeric(number):
+        numeric = bool(_NUMBER.fullmatch(number))
+        if first and j == 0 and not (numeric and len(row) > 1):
+            yield [("name", fit(cell, "name", WIDEST))]
+        elif not numeric:
             yield [("word", fit(cell, "word", WIDEST))]
         elif word:
             yield [("word", fit(word, "word", WIDEST)), ("number", fit(number, "number", WIDEST))]
         else:
             yield [("number", fit(number, "number", WIDEST))]
-
-
-def _numeric(text: str) -> bool:
-    """Whether `text` reads as a number, or as the dash that stands for a missing one."""
-    if text in ("—", "nan", "inf", "-inf"):
-        return True
-    return text[:1] in "0123456789+-−.∞" and text[:1] != "" and any(c in "0123456789∞" for c in text)
 
 
 def _width(cell: list[tuple[Role, str]]) -> float:

@@ -13,63 +13,66 @@ it, starting from the same wishes.  Their mean satisfies it too, and is fair to 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
 from math import inf
 
 from .net import Net
 from .ranks import peel
 
-__all__ = ["place"]
+__all__ = ["FRAME", "FRAME_GAP", "TITLE", "place"]
 
 FRAME = 12.0  # between a cluster's frame and what is inside
 FRAME_GAP = 14.0  # between a cluster's frame and what is outside
 TITLE = 20.0  # extra room for a title, above the members
 
-_ROUNDS = 40
+_ROUNDS = 60
+_MANY = 4000  # vertices from which on a quarter of the rounds must do
+_PATIENCE = 50  # knots that are untied one by one
 _LEAF = 0.1  # how much less a leaf pulls at the trunk than the trunk at the leaf
 
 
-def place(net: Net) -> None:
-    """Turn the order of `net.rows` into positions, in `net.at`."""
-    if not net.rows:
-        return
-    runs = _runs(net)
+def place(net: Net, begin: int, end: int) -> None:
+    """Turn the order of `net.rows[begin:end]` into positions, in `net.at`.
+
+    Layers outside that range pull at nothing, and no line is kept straight into them.
+    """
+    rows = net.rows[begin:end]
+    runs = _runs(net, rows)
+    patience = _PATIENCE
     while True:
-        variables = _Variables(net, runs)
-        tangled = variables.tangled()
-        if not tangled:
+        variables = _Variables(net, rows, runs)
+        knot = variables.knot()
+        if not knot:
             break
-        # A run passes above a frame here and below it there: let it bend.
-        runs = [piece for i, run in enumerate(runs) for piece in _pieces(run, i in tangled)]
+        # A run passes above a frame here and below it there: let one bend.
+        patience -= 1
+        if patience:
+            run, cut = knot
+            runs[run : run + 1] = [runs[run][:cut], runs[run][cut:]]
+        else:
+            runs = [[vertex] for row in rows for vertex in row]
     variables.relax()
-
-
-def _pieces(run: list[int], apart: bool) -> list[list[int]]:
-    return [[vertex] for vertex in run] if apart else [run]
 
 
 # ----- straight runs -----------------------------------------------------------------------------
 
 
-def _runs(net: Net) -> list[list[int]]:
-    """Partition the vertices into runs, each to be drawn on one straight line."""
-    rank = [0] * len(net.home)
-    for row in net.rows:
-        for i, vertex in enumerate(row):
-            rank[vertex] = i
-    ahead = _favourites(net, net.after, list(reversed(net.rows)))
-    behind = _favourites(net, net.before, net.rows)
-    follower = [-1] * len(net.home)
-    for row in net.rows:
+def _runs(net: Net, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Partition the vertices of `rows` into runs, each to be drawn on one straight line."""
+    rank = {vertex: i for row in rows for i, vertex in enumerate(row)}
+    ahead = _favourites(net, net.after, rows[::-1])
+    behind = _favourites(net, net.before, rows)
+    follower: dict[int, int] = {}
+    for row in rows:
         pairs = []
         for v in row:
-            heads = [u for u in net.after[v] if net.lane[v] and net.lane[u]][:1]
-            if heads:
-                pairs.append((0, rank[v], rank[heads[0]], v, heads[0]))
-            elif ahead[v] >= 0 and behind[ahead[v]] == v:
-                pairs.append((1, rank[v], rank[ahead[v]], v, ahead[v]))
-        pairs.sort()
+            lanes = [u for u in net.after[v] if net.lane[v] and net.lane[u] and u in rank]
+            u = lanes[0] if lanes else ahead[v]
+            if lanes or (u >= 0 and behind[u] == v):
+                pairs.append((not lanes, rank[v], rank[u], v, u))
         taken: list[tuple[int, int]] = []  # straight lines must not cross
-        for _, left, right, v, u in pairs:
+        for _, left, right, v, u in sorted(pairs):
             spot = bisect_left(taken, (left, right))
             if spot > 0 and taken[spot - 1][1] >= right:
                 continue
@@ -77,31 +80,33 @@ def _runs(net: Net) -> list[list[int]]:
                 continue
             taken.insert(spot, (left, right))
             follower[v] = u
-    led = set(follower)
+    led = set(follower.values())
     runs = []
-    for row in net.rows:
+    for row in rows:
         for v in row:
             if v not in led:
                 run = [v]
-                while follower[run[-1]] >= 0:
+                while run[-1] in follower:
                     run.append(follower[run[-1]])
                 runs.append(run)
     return runs
 
 
-def _favourites(net: Net, around: list[list[int]], rows: list[list[int]]) -> list[int]:
+def _favourites(
+    net: Net, around: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]
+) -> dict[int, int]:
     """The neighbour on the longest path that leads to each vertex; -1 where two are as long.
 
     Lanes do not lengthen a path, so a detour is never taken for the trunk.
     """
-    length = [0] * len(net.home)
-    favourite = [-1] * len(net.home)
+    length: dict[int, int] = {}
+    favourite = {}
     for row in rows:
         for v in row:
-            longest = max((length[u] for u in around[v]), default=-1)
-            best = [u for u in around[v] if length[u] == longest]
-            if len(best) == 1:
-                favourite[v] = best[0]
+            near = [u for u in around[v] if u in length]
+            longest = max((length[u] for u in near), default=-1)
+            best = [u for u in near if length[u] == longest]
+            favourite[v] = best[0] if len(best) == 1 else -1
             length[v] = max(longest, 0) + (not net.lane[v])
     return favourite
 
@@ -112,22 +117,20 @@ def _favourites(net: Net, around: list[list[int]], rows: list[list[int]]) -> lis
 class _Variables:
     """Positions of runs (0 … r-1), then the upper and the lower border of each cluster."""
 
-    def __init__(self, net: Net, runs: list[list[int]]) -> None:
+    def __init__(self, net: Net, rows: Sequence[Sequence[int]], runs: list[list[int]]) -> None:
         self.net, self.runs = net, runs
-        self.run = [0] * len(net.home)
-        for i, run in enumerate(runs):
-            for vertex in run:
-                self.run[vertex] = i
-        distances: dict[tuple[int, int], float] = {}
-        for row in net.rows:
-            self._constrain_row(row, distances)
-        for cluster in range(1, len(net.parent)):
-            wide = net.titles[cluster] if net.down else 0.0
-            distances[self._upper(cluster), self._lower(cluster)] = wide
+        self.run = {vertex: i for i, run in enumerate(runs) for vertex in run}
+        self.distance: dict[tuple[int, int], float] = {}
+        self.seen_in: dict[tuple[int, int], int] = {}  # a layer in which a pair are neighbours
+        for row in rows:
+            self._constrain(row)
+        if net.down:
+            for cluster, title in enumerate(net.titles):
+                self.distance[self._upper(cluster), self._lower(cluster)] = title
         size = len(runs) + 2 * len(net.parent)
         self.after: list[list[tuple[int, float]]] = [[] for _ in range(size)]
         self.before: list[list[tuple[int, float]]] = [[] for _ in range(size)]
-        for (a, b), distance in distances.items():
+        for (a, b), distance in self.distance.items():
             self.after[a].append((b, distance))
             self.before[b].append((a, distance))
         self.topological = peel(
@@ -141,96 +144,112 @@ class _Variables:
     def _lower(self, cluster: int) -> int:
         return len(self.runs) + 2 * cluster + 1
 
-    def tangled(self) -> set[int]:
-        """The longer runs among the variables that no order can satisfy."""
-        settled = set(self.topological)
-        return {i for i, run in enumerate(self.runs) if len(run) > 1 and i not in settled}
-
-    def _constrain_row(self, row: list[int], distances: dict[tuple[int, int], float]) -> None:
+    def _constrain(self, row: Sequence[int]) -> None:
         """Between neighbours of a layer stand the borders of the clusters that end or begin."""
         net = self.net
-        above = 0.0 if net.down else TITLE
-
-        def apart(a: int, b: int, distance: float) -> None:
-            distances[a, b] = max(distance, distances.get((a, b), 0.0))
-
-        last = -1  # the vertex before, then the border before, of which `inside` is the cluster
-        around: list[int] = []
-        for vertex in row:
-            ancestors = net.ancestors(vertex)
+        title = 0.0 if net.down else TITLE
+        last = -1  # the vertex before
+        around: list[int] = []  # and the clusters around it
+        for vertex in (*row, -1):
+            ancestors = net.ancestors(vertex) if vertex >= 0 else []
             shared = 0
-            while shared < min(len(around), len(ancestors)) and (
-                around[shared] == ancestors[shared]
-            ):
+            for a, b in zip(around, ancestors, strict=False):
+                if a != b:
+                    break
                 shared += 1
-            half = net.across[vertex] / 2
-            variable = self.run[vertex]
-            if last >= 0 and shared == len(around) == len(ancestors):
-                apart(self.run[last], variable, net.gap(last, vertex))
-            else:
-                at, distance = (-1, 0.0) if last < 0 else (self.run[last], net.across[last] / 2)
-                for cluster in reversed(around[shared:]):
-                    apart(at, self._lower(cluster), distance + FRAME)
-                    at, distance = self._lower(cluster), 0.0
-                space = FRAME_GAP
-                for cluster in ancestors[shared:]:
-                    if at >= 0:
-                        apart(at, self._upper(cluster), distance + space)
-                    title = above if net.titles[cluster] else 0.0
-                    at, distance, space = self._upper(cluster), title, FRAME
-                if at >= 0:
-                    apart(at, variable, distance + space + half)
+            # What is met on the way from the one to the other, each with its distance.
+            path: list[tuple[int, float]] = []
+            if last >= 0:
+                path.append((self.run[last], 0.0))
+            room = net.across[last] / 2 + FRAME if last >= 0 else 0.0
+            for cluster in reversed(around[shared:]):
+                path.append((self._lower(cluster), room))
+                room = FRAME
+            if len(path) > (last >= 0):
+                room = FRAME_GAP
+            elif last >= 0:
+                room += FRAME_GAP - FRAME
+            for cluster in ancestors[shared:]:
+                path.append((self._upper(cluster), room))
+                room = FRAME + (title if net.titles[cluster] else 0.0)
+            if vertex >= 0:
+                if len(path) == 1 and last >= 0:
+                    room = net.gap(last, vertex)
+                else:
+                    room += net.across[vertex] / 2
+                path.append((self.run[vertex], room))
+            for (a, _), (b, distance) in pairwise(path):
+                self.distance[a, b] = max(distance, self.distance.get((a, b), 0.0))
+                self.seen_in[a, b] = net.layer[row[0]]
             last, around = vertex, ancestors
-        if last >= 0:
-            at, distance = self.run[last], net.across[last] / 2
-            for cluster in reversed(around):
-                apart(at, self._lower(cluster), distance + FRAME)
-                at, distance = self._lower(cluster), 0.0
+
+    def knot(self) -> tuple[int, int] | None:
+        """Where to cut a run, and which, so that one circle of demands is broken; or None.
+
+        The run must stand above one thing in one layer and below another in a later layer, or the
+        other way round; it is cut between the two.
+        """
+        stuck = set(range(len(self.after))).difference(self.topological)
+        if not stuck:
+            return None
+        trail = [min(stuck)]
+        place = {trail[0]: 0}
+        while True:  # back along demands that are not met, until one comes up again
+            trail.append(next(a for a, _ in self.before[trail[-1]] if a in stuck))
+            if trail[-1] in place:
+                break
+            place[trail[-1]] = len(trail) - 1
+        circle = trail[place[trail[-1]] :][::-1]  # first and last are the same
+        best: tuple[int, int, int] | None = None
+        for a, b, c in zip(circle, circle[1:], [*circle[2:], circle[1]], strict=True):
+            if b < len(self.runs) and self.seen_in[a, b] != self.seen_in[b, c]:
+                late = max(self.seen_in[a, b], self.seen_in[b, c])
+                cut = late - self.net.layer[self.runs[b][0]]
+                choice = (len(self.runs[b]), b, cut)
+                best = min(best, choice) if best else choice
+        assert best is not None, "without longer runs the demands of a sorted layer agree"
+        return best[1:]
 
     def relax(self) -> None:
         """Move every run towards the mean of its neighbours, keeping all distances."""
         net = self.net
         pulls = self._pulls()
-        at = [sum(net.at[v] for v in run) / len(run) for run in self.runs]
-        at = self._feasible(at)
-        rounds = _ROUNDS if len(net.home) <= 4000 else _ROUNDS // 4
-        for _ in range(rounds):
-            wish = list(at)
+        at = self._feasible([sum(net.at[v] for v in run) / len(run) for run in self.runs])
+        for _ in range(_ROUNDS if len(self.run) < _MANY else _ROUNDS // 4):
+            wish = at[: len(self.runs)]
             for run, around in enumerate(pulls):
                 if around:
                     total = sum([weight for _, weight in around])
                     mean = sum([weight * at[other] for other, weight in around]) / total
-                    wish[run] = (at[run] + mean) / 2  # halfway: two that want to swap would
+                    wish[run] = (at[run] + mean) / 2  # halfway, or two would swap for ever
             at = self._feasible(wish)
-        for run, position in zip(self.runs, at, strict=False):
-            for vertex in run:
-                net.at[vertex] = position
+        for vertex, run in self.run.items():
+            net.at[vertex] = at[run]
 
     def _pulls(self) -> list[list[tuple[int, float]]]:
         """For each run the runs it is joined to, and how strongly."""
         net = self.net
         weights: list[dict[int, float]] = [{} for _ in self.runs]
-        for v, heads in enumerate(net.after):
-            for u in heads:
-                a, b = self.run[v], self.run[u]
-                if a == b:
-                    continue
-                leaf_a = not net.before[v] and len(heads) == 1
-                leaf_b = not heads and len(net.before[u]) == 1
-                weights[a][b] = weights[a].get(b, 0.0) + (_LEAF if leaf_b else 1.0)
-                weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf_a else 1.0)
+        for v, a in self.run.items():
+            for u in net.after[v]:
+                b = self.run.get(u, a)
+                if a != b:
+                    leaf_a = not net.before[v] and len(net.after[v]) == 1
+                    leaf_b = not net.after[u] and len(net.before[u]) == 1
+                    weights[a][b] = weights[a].get(b, 0.0) + (_LEAF if leaf_b else 1.0)
+                    weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf_a else 1.0)
         return [list(around.items()) for around in weights]
 
     def _feasible(self, wish: list[float]) -> list[float]:
         """The mean of the two extreme placements for these wishes."""
         borders = 2 * len(self.net.parent)
-        low = wish[: len(self.runs)] + [-inf] * borders
+        low = wish + [-inf] * borders
         for a in self.topological:
             here = low[a]
             for b, distance in self.after[a]:
                 if low[b] < here + distance:
                     low[b] = here + distance
-        high = wish[: len(self.runs)] + [inf] * borders
+        high = wish + [inf] * borders
         for b in reversed(self.topological):
             here = high[b]
             for a, distance in self.before[b]:

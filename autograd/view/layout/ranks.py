@@ -86,12 +86,14 @@ class _Items:
         self.loose = loose
         self.before: list[list[int]] = [[] for _ in self.owner]
         self.after: list[list[int]] = [[] for _ in self.owner]
+        self.fed = [False] * len(self.owner)  # by something outside its owner
         known: set[Edge] = set()
         for a, b in edges:
             while self.owner[a] != self.owner[b]:  # climb to the level where both are siblings
                 if self.depth[self.owner[a]] >= self.depth[self.owner[b]]:
                     a = n + self.owner[a]
                 else:
+                    self.fed[b] = True
                     b = n + self.owner[b]
             if a != b and (a, b) not in known:
                 known.add((a, b))
@@ -129,10 +131,13 @@ class _Items:
         for item in items:
             inputs = self.before[item]
             start[item] = max((start[i] + length[i] for i in inputs), default=0)
-            free[item] = all(free[i] and len(self.after[i]) == 1 for i in inputs)
+            free[item] = not self.fed[item] and all(
+                free[i] and len(self.after[i]) == 1 for i in inputs
+            )
         for item in reversed(items):
             outputs = self.after[item]
-            if outputs and (free[item] or len(self.before[item]) < len(outputs)):
+            inputs_count = len(self.before[item]) + self.fed[item]
+            if outputs and (free[item] or inputs_count < len(outputs)):
                 start[item] = min(start[i] for i in outputs) - length[item]
 
 
