@@ -52,8 +52,13 @@ def agree(op: Op, nodes: tuple[Node, ...]) -> tuple[Any, ...]:
     if len(floats) > 1:
         raise DTypeError(_mixed(op, nodes, "dtypes", lambda raw: str(raw.dtype)))
     if not floats:
-        return tuple(raws)
+        if not any(isinstance(raw, float) for raw in raws):
+            return tuple(raws)
+        floats = {space(*arrays).dtype(DEFAULT)}  # integers that meet a Python float
     (dtype,) = floats
+    if dtype.kind == "V":  # bfloat16, before which Python numbers are not weak
+        xp = space(*arrays)
+        raws = [xp.asarray(raw, dtype=dtype) if dtype_of(raw) is None else raw for raw in raws]
     return tuple([
         raw if dtype_of(raw) is None or raw.dtype == dtype else raw.astype(dtype) for raw in raws
     ])  # fmt: skip
@@ -71,13 +76,18 @@ def _mixed(op: Op, nodes: tuple[Node, ...], what: str, tell: Any) -> str:
 
 
 def settle(raw: Any, *raws: Any) -> Any:
-    """An op's raw result as an array that nothing has silently upcast."""
+    """An op's raw result as an array, and as one that nothing has silently upcast."""
     arrays = [r for r in raws if dtype_of(r) is not None]
     if not arrays:
         return raw
-    xp = namespaces[type(arrays[0])]
+    xp = namespaces[type(raw)]
+    if xp is python:
+        xp = space(*arrays)
     if not isinstance(raw, xp.array_type):
         raw = xp.asarray(raw)
-    if raw.dtype == xp.float64 and not any(r.dtype.kind in "fcV" for r in arrays):
-        raw = raw.astype(DEFAULT)
+    if raw.dtype.kind in "fV":
+        floats = [r.dtype for r in arrays if is_float(r.dtype)]
+        dtype = floats[0] if floats else xp.dtype(DEFAULT)
+        if raw.dtype != dtype and dtype.kind != "c":
+            raw = raw.astype(dtype)
     return raw

@@ -188,6 +188,8 @@ def _expression(op: Op, raws: list[str]) -> str:
 
 def _settle(op: Op, fixed: list[str], rest: str) -> str:
     """How the raw result of an array op is brought into line, where it needs to be."""
+    if "dtype" in op.params:  # the caller's choice
+        return ""
     if not fixed:
         return "raw = settle(raw, *raws)"
     x, raws = f"{fixed[0]}_", ", ".join(f"{x}_" for x in fixed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+from backends import namespaces, python
 
 from . import names
 from .errors import GraphError, ShapeError
 from .node import Freed, Node, enable_grad, history, no_grad
-from .ops.shape import sum_to
+from .ops.shape import astype, sum_to
 
 __all__ = ["sweep"]
 
@@ -27,18 +29,21 @@ def sweep(
     The rules are ordinary arithmetic.  With `create_graph` they are fed nodes and record, so the
     result can be differentiated again; else they are fed raw data and only compute.  Unless the
     graph is retained it is freed on the way, so memory falls as the sweep proceeds.  Only paths
-    to the `wanted` nodes are walked, if some are given.  With `keep` every node's gradient stays
-    in the result, not only the leaves'.
+    to the `wanted` nodes, leaves or not, are walked if some are given, and only their gradients
+    are meant.  With `keep` every node's gradient stays in the result, not only the leaves'.
     """
     arrays = outputs[0].is_array
     nodes = history(*outputs)
-    through = None if wanted is None else _paths_to(wanted, nodes)
+    nodes.reverse()
+    ends = frozenset(wanted or ())
+    through = None if wanted is None else _paths_to(ends, nodes)
     found: dict[Node, Any] = {}
     for node, g in zip(outputs, gradients, strict=True):
         found[node] = found[node] + g if node in found else g
     freed = None if retain_graph or create_graph else Freed()
     with (enable_grad if create_graph else no_grad)():
-        for node in nodes:
+        while nodes:
+            node = nodes.pop()  # newest first; the list keeps nothing alive that is done with
             if node not in found:
                 continue
             if node.extra:
@@ -50,9 +55,11 @@ def sweep(
             if op is None:
                 continue
             inputs = node.inputs
-            if inputs.__class__ is Freed:
+            if inputs.__class__ is Freed and node not in ends:
                 raise _second_backward(node)
-            g = found[node] if keep else found.pop(node)
+            if through is not None and _none_of(inputs, through):
+                continue
+            g = found[node] if keep or node in ends else found.pop(node)
             args: Sequence[Any]
             if create_graph:
                 z, args = node, inputs
@@ -61,10 +68,12 @@ def sweep(
             joint = op.joint
             rules = op.rules if joint is None else joint(g, z, *args, **node.params)
             for x, rule, arg in zip(inputs, rules, args, strict=True):
-                if not x.requires_grad or rule is None or through and x not in through:
-                    continue
                 if x.order > node.order:
                     _check_fresh(node, x)
+                if not x.requires_grad or rule is None:
+                    continue
+                if through is not None and x.order not in through:
+                    continue
                 gx = rule(g, z, *args, **node.params) if joint is None else rule
                 if arrays and gx.shape != arg.shape:
                     gx = sum_to(gx, shape=arg.shape)
@@ -73,16 +82,27 @@ def sweep(
                 node.inputs = freed
     if freed is not None:
         freed.where = names.here()
+    if arrays:
+        for x, g in found.items():
+            if g.dtype != x.dtype:  # a bfloat16 array times a Python number is float32
+                found[x] = astype(g, dtype=x.dtype)
     return found
 
 
-def _paths_to(wanted: Sequence[Node], nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that were computed from one of the wanted, and these themselves."""
-    through = set(wanted)
-    for node in reversed(nodes):
-        if not through.isdisjoint(node.inputs):
-            through.add(node)
+def _paths_to(ends: Collection[Node], nodes: Sequence[Node]) -> set[int]:
+    """Of nodes, oldest first, the orders of the ends and of what was computed from them."""
+    through = {node.order for node in ends}
+    missing = through - {node.order for node in nodes}
+    for node in nodes:
+        if missing and node.inputs.__class__ is Freed:  # nobody knows whether it led to one
+            raise _second_backward(node)
+        if not _none_of(node.inputs, through):
+            through.add(node.order)
     return through
+
+
+def _none_of(nodes: Sequence[Node], orders: set[int]) -> bool:
+    return orders.isdisjoint([x.order for x in nodes])
 
 
 def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
@@ -117,11 +137,20 @@ def _check_fresh(node: Node, x: Node) -> None:
     """x was assigned after node was computed from it: an error, if a rule needs the old data."""
     op = node.op
     assert op is not None
-    place = next(i for i, y in enumerate(node.inputs) if y is x)
-    name = op.inputs[min(place, len(op.inputs) - 1)]
-    if name in op.saves:
-        raise GraphError(
-            f"backward: {names.describe(x)}\n  was assigned new data at {names.where(x)} after\n"
-            f"  {names.describe(node)}\n  was computed from it, and {op.name}'s gradient needs "
-            "the old data. Call backward before assigning, or compute with a copy."
-        )
+    used_as = {op.inputs[min(i, len(op.inputs) - 1)] for i, y in enumerate(node.inputs) if y is x}
+    if used_as & op.saves:
+        need = f"{op.name}'s gradient needs the old data"
+    elif node.is_array and _is_view(node.raw, x.raw):
+        need = f"the result of {op.name} is a view of it, which has changed with it"
+    else:
+        return
+    raise GraphError(
+        f"backward: {names.describe(x)}\n  was assigned new data at {names.where(x)} after\n"
+        f"  {names.describe(node)}\n  was computed from it, and {need}. "
+        "Call backward before assigning, or compute with a copy."
+    )
+
+
+def _is_view(view: Any, raw: Any) -> bool:
+    xp = namespaces[type(view)]
+    return namespaces[type(raw)] is xp is not python and bool(xp.may_share_memory(view, raw))

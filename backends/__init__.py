@@ -36,14 +36,14 @@ class _Namespaces(dict[type, ModuleType]):
     """Type of the raw data → the module that computes with it; arrays register on first use."""
 
     def __missing__(self, kind: type) -> ModuleType:
-        for base in kind.__mro__[1:]:
-            if base in self and base is not object:
+        for base in kind.__mro__[:-1]:
+            root = base.__module__.partition(".")[0]
+            if base in self:
                 self[kind] = self[base]
+            elif root in NAMES:  # arrays that came before `use`, and NumPy's scalars
+                self[kind] = get(root)
+            if kind in self:
                 return self[kind]
-        root = kind.__module__.partition(".")[0]
-        if root in NAMES:  # a NumPy or CuPy array or scalar that came before `use` was called
-            self[kind] = get(root)
-            return self[kind]
         raise BackendError(
             f"no backend computes with {kind.__module__}.{kind.__qualname__}: "
             f"expected a Python number or an array of {', '.join(NAMES)}"

@@ -46,7 +46,9 @@ def memory() -> dict[str, int]:
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Sum over axes."""
+    """Sum over axes; of half precision in single precision, where small terms are not lost."""
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":
+        return _add.reduce(x, axis=axis, keepdims=keepdims, dtype="float32").astype(x.dtype)
     return _add.reduce(x, axis=axis, keepdims=keepdims)
 
 
@@ -58,6 +60,19 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Smallest element over axes."""
     return _minimum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated, as a view, along new axes and axes of size 1 until it has the shape."""
+    if x.ndim == 0 and x.dtype.kind in "fiub":  # a loss's gradient: NumPy's own takes 4 µs
+        return numpy.ndarray(shape, x.dtype, asarray(x), 0, (0,) * len(shape))  # noqa: F405
+    return numpy.broadcast_to(x, shape)
+
+
+def einsum(subscripts: str, *xs: Any, optimize: bool = False) -> Any:
+    """Einstein summation, in single precision for bfloat16, which NumPy's own does not know."""
+    wide = [x.astype("float32") if x.dtype.kind == "V" else x for x in xs]
+    return numpy.einsum(subscripts, *wide, optimize=optimize)
 
 
 def erf(x: Any) -> Any:

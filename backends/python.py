@@ -4,6 +4,9 @@ A float is an array of shape `()`. Where `math` and NumPy use different names, N
 so that one forward function serves both. Rational operations keep a `fractions.Fraction` exact.
 """
 
+import builtins
+import math
+from collections.abc import Callable
 from math import (
     acos,
     acosh,
@@ -12,14 +15,13 @@ from math import (
     atan,
     atan2,
     atanh,
-    ceil,
     cos,
     cosh,
     erf,
     exp,
     expm1,
-    floor,
     inf,
+    isfinite,
     log,
     log1p,
     nan,
@@ -40,7 +42,14 @@ __all__ = [
 
 name = "python"
 abs = abs
-round = round
+
+
+def _whole(step: Callable[[Any], int]) -> Callable[[Any], Any]:
+    """A step function whose result is of the type of x, as arrays have it; inf and NaN stay."""
+    return lambda x: type(x)(step(x)) if isfinite(x) else x
+
+
+floor, ceil, round = map(_whole, (math.floor, math.ceil, builtins.round))
 
 
 def maximum(x: Any, y: Any) -> Any:

@@ -7,6 +7,7 @@ like are metadata.  `pattern` is a NumPy index with `HERE` where the next index 
 from typing import Any
 
 from ..node import op
+from .elementwise import where
 
 HERE = "here"
 """The place of an index array in a pattern."""
@@ -71,11 +72,26 @@ def setitem(xp: Any, x: Any, y: Any, *index: Any, pattern: tuple[Any, ...]) -> A
     return z
 
 
+@op(samples=({"pattern": (HERE,)},), shapes=(((3,), [2, 0, 2]),))
+def winners(xp: Any, x: Any, *index: Any, pattern: tuple[Any, ...]) -> Any:
+    """Of the elements that `setitem` puts at […] of x, which stay: the last at each index."""
+    z = xp.zeros(x.shape, dtype="int64")
+    places = z[fill(pattern, index)]
+    places = xp.arange(places.size).reshape(places.shape)
+    z[fill(pattern, index)] = places
+    return z[fill(pattern, index)] == places
+
+
+winners.vjp(None, None)
+
+
 def _setitem_rule(
     g: Any, z: Any, x: Any, y: Any, *index: Any, pattern: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    rest = setitem(g, y * 0, *index, pattern=pattern)
-    return (rest, getitem(g, *index, pattern=pattern), *(None,) * len(index))
+    rest, gy = setitem(g, y * 0, *index, pattern=pattern), getitem(g, *index, pattern=pattern)
+    if index:
+        gy = where(winners(x, *index, pattern=pattern), gy, 0)
+    return (rest, gy, *(None,) * len(index))
 
 
 setitem.vjp_joint(_setitem_rule)

@@ -91,11 +91,12 @@ def _clusters(picture: Picture, placed: Layout) -> Iterator[str]:
         return deep
 
     for cluster in sorted(picture.clusters, key=lambda cluster: depth(cluster.key)):
-        for rect in placed.clusters[cluster.key]:
-            title = fit(cluster.title, "title", rect.width - 16)
+        for panel in placed.clusters[cluster.key]:
+            title = fit(cluster.title, "title", panel.width - 16)
+            x = panel.right - 10 - width(title, "title") if panel.flush_right else panel.x + 10
             yield (
                 f'<g class="cluster"><title>{_say(cluster.tooltip or cluster.title)}</title>'
-                f"{_rectangle(rect, 10)}{_write(title, 'title', rect.x + 10, rect.y + 15, 12.0)}</g>"
+                f"{_rectangle(panel, 10)}{_write(title, 'title', x, panel.y + 15, SIZE['title'])}</g>"
             )
 
 

@@ -1,23 +1,23 @@
-"""Fourth step: coordinates along the flow, and the folding of drawings that grow too long.
+"""Fourth step: coordinates along the flow.
 
 From one layer to the next lie, in this order: the layer's boxes, the labels of their arrows, the
 frames that end here, a channel in which arrows change their position, and the frames that begin.
 Arrows bend in channels only; everywhere else they run straight, each in a place of its own, so no
 arrow touches a box that it does not belong to.
 
-A drawing much longer than it is high is folded, like text into lines: the layers are dealt out to
-rows, cut where few arrows cross.
+A drawing may be folded into rows (see `fold`): then each row begins at 0, below the one before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf, sqrt
+from math import inf
 
 from .net import Net
 from .place import FRAME, FRAME_GAP, TITLE
 
-__all__ = ["Course", "course"]
+__all__ = ["FOLD", "GUTTER", "TRACK", "Course", "course", "span"]
 
 CHANNEL = 28.0  # the least width of a channel
 STEEP = 0.13  # a channel widens by so much of the farthest jump across it …
@@ -26,11 +26,6 @@ STEEPEST = 56.0  # … up to this
 TRACK = 9.0  # between the arrows that are led around a fold
 FOLD = 20.0  # from the last frame or box to the first of them
 GUTTER = 18.0  # from the lowest thing of a row to the first of them
-LONG = 2600.0  # a shorter drawing is not folded unless asked
-SLIM = 5.0  # nor is one that is not this many times longer than broad
-LINE = 1500.0  # a row of a folded drawing is not made shorter than this
-SHAPE = 1.7  # length by breadth that folding aims at
-TANGLE = 6  # more arrows or frames than these are never cut
 
 
 @dataclass(slots=True)
@@ -43,14 +38,14 @@ class Course:
     leave: list[float]  # the channel behind begins here
     inset: list[float]  # from a cluster's first layer back to its frame
     outset: list[float]  # from a cluster's last layer on to its frame
-    row: list[int]  # in which row of a folded drawing each layer is
+    row: list[int] = field(default_factory=list)  # in which row of a folded drawing it is
     shift: list[float] = field(default_factory=list)  # of each row, across
     extent: list[tuple[float, float]] = field(default_factory=list)  # each row's along: from, to
     bottom: list[float] = field(default_factory=list)  # each row's lowest thing, after the shift
 
 
-def course(net: Net, wrap: float | None) -> Course:
-    """Place the layers along the flow; `wrap` is the length of a row, None to decide here."""
+def course(net: Net, cuts: Sequence[int] = ()) -> Course:
+    """Place the layers along the flow; with each of the layers `cuts` begins a new row."""
     inset, outset = _depths(net, net.first, TITLE if net.down else 0.0), _depths(net, net.last, 0.0)
     layers = range(len(net.rows))
     lead_in, lead_out = [0.0] * len(layers), [0.0] * len(layers)
@@ -65,15 +60,17 @@ def course(net: Net, wrap: float | None) -> Course:
         between = [tails[i] + lead_out[i] + channels[i] + lead_in[i + 1] for i in layers[:-1]]
         _make_room_for_titles(net, sizes, between, inset, outset)
 
-    at = Course([], [], [], [], inset, outset, row=[0] * len(layers))
+    at = Course([], [], [], [], inset, outset)
     here = 0.0
     for i in layers:
+        if i in cuts:
+            here = 0.0
         at.enter.append(here)
         at.start.append(here + lead_in[i])
         at.end.append(at.start[i] + sizes[i])
         at.leave.append(at.end[i] + tails[i] + lead_out[i])
         here = at.leave[i] + channels[i]
-    _fold(net, at, wrap)
+    _stack(net, at, cuts)
     return at
 
 
@@ -103,29 +100,20 @@ def _make_room_for_titles(
             sizes[last] += max(0.0, net.titles[c] - length)
 
 
-# ----- folding -----------------------------------------------------------------------------------
-
-
-def _fold(net: Net, at: Course, wrap: float | None) -> None:
-    spans = [_span(net, row) for row in net.rows]
-    cuts = _cuts(net, at, spans, wrap)
+def _stack(net: Net, at: Course, cuts: Sequence[int]) -> None:
+    """Put the rows below each other, with room between them for the arrows that lead around."""
     begin, down = 0, 0.0
     for r, end in enumerate([*cuts, len(net.rows)]):
         if r:
             arrows = sum(len(net.after[v]) for v in net.rows[begin - 1])
             down += 2 * GUTTER + TRACK * arrows
-        top = min(spans[i][0] for i in range(begin, end))
-        low = max(spans[i][1] for i in range(begin, end))
-        origin = at.enter[begin]
         inner = [0, 0]  # how many frames inside each other are cut at its beginning and end
         for c in range(1, len(net.parent)):
             for side, cut in enumerate((begin, end)):
                 if net.first[c] < cut <= net.last[c]:
                     inner[side] = max(inner[side], net.depth[c])
-        for i in range(begin, end):
-            at.row[i] = r
-            for line in (at.start, at.end, at.enter, at.leave):
-                line[i] -= origin
+        top, low = span(net, begin, end)
+        at.row += [r] * (end - begin)
         at.shift.append(down - top)
         down += low - top
         at.bottom.append(down)
@@ -133,60 +121,13 @@ def _fold(net: Net, at: Course, wrap: float | None) -> None:
         begin = end
 
 
-def _span(net: Net, row: list[int]) -> tuple[float, float]:
-    """How far a layer reaches across, with the frames around its boxes."""
+def span(net: Net, begin: int, end: int) -> tuple[float, float]:
+    """How far the layers `begin` … `end - 1` reach across, with the frames around their boxes."""
     top, low = inf, -inf
-    for v in row:
-        around = net.ancestors(v)
-        half = net.across[v] / 2 + FRAME * len(around)
-        titles = 0.0 if net.down else TITLE * sum(1 for c in around if net.titles[c])
-        top, low = min(top, net.at[v] - half - titles), max(low, net.at[v] + half)
+    for row in net.rows[begin:end]:
+        for v in row:
+            around = net.ancestors(v)
+            half = net.across[v] / 2 + FRAME * len(around)
+            titles = 0.0 if net.down else TITLE * sum(1 for c in around if net.titles[c])
+            top, low = min(top, net.at[v] - half - titles), max(low, net.at[v] + half)
     return top, low
-
-
-def _cuts(
-    net: Net, at: Course, spans: list[tuple[float, float]], wrap: float | None
-) -> list[int]:
-    """The layers with which a new row begins."""
-    length = at.leave[-1]
-    breadth = max(low for _, low in spans) - min(top for top, _ in spans)
-    if wrap is None:
-        if length < LONG or length < SLIM * breadth:
-            return []
-        wrap = max(LINE, sqrt(SHAPE * length * (breadth + 3 * GUTTER)))
-    if length <= wrap or any(_direct(net, path) for path in net.paths):
-        return []
-    costs = _costs(net)
-    cuts = []
-    begin = 0
-    while length - at.enter[begin] > wrap:
-        limit = at.enter[begin] + wrap
-        end = begin + 1
-        best = -1
-        while end < len(net.rows) and (end == begin + 1 or at.leave[end - 1] <= limit):
-            late = at.leave[end - 1] >= at.enter[begin] + 0.6 * wrap
-            if best < 0 or late and costs[end] <= costs[best] or costs[end] < costs[best]:
-                best = end
-            end += 1
-        if best < 0 or end == len(net.rows) and at.leave[-1] <= limit:
-            break
-        if costs[best] > TANGLE:
-            return []
-        cuts.append(best)
-        begin = best
-    return cuts
-
-
-def _direct(net: Net, path: list[int]) -> bool:
-    return len(path) == 2 and net.layer[path[1]] > net.layer[path[0]] + 1
-
-
-def _costs(net: Net) -> list[int]:
-    """What a cut before each layer would cost: the arrows and the frames that it crosses."""
-    costs = [0] * (len(net.rows) + 1)
-    for i, row in enumerate(net.rows[:-1]):
-        costs[i + 1] = sum(len(net.after[v]) for v in row)
-    for c in range(1, len(net.parent)):
-        for i in range(net.first[c] + 1, net.last[c] + 1):
-            costs[i] += 1
-    return costs

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..frame import frame
 from ..picture import Picture
@@ -20,8 +21,9 @@ from .ranks import depths, ranks, turned
 __all__ = ["Net", "build"]
 
 LABEL_HIGH = 14.0
-_ROOM = 4000  # lanes that any picture may use, and that many more for each box:
-_ROOM_PER_BOX = 6
+# Limits to the lanes of a drawing, and to how many of them all its arrows pass.
+_LANES, _LANES_PER_BOX = 4000, 6
+_STOPS, _STOPS_PER_BOX = 20_000, 200
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Net:
     home: list[int]  # innermost cluster of each vertex; cluster 0 is the picture
     layer: list[int]
     lane: list[bool]
+    light: list[bool]  # lanes, fillers, parameters and constants, which do not make a trunk
     before: list[list[int]]  # neighbours in the layer before
     after: list[list[int]]
     # clusters
@@ -94,6 +97,7 @@ def build(picture: Picture) -> Net:
         home=home,
         layer=layer,
         lane=[False] * n,
+        light=[box.kind in ("parameter", "constant") for box in picture.boxes],
         before=[[] for _ in range(n)],
         after=[[] for _ in range(n)],
         parent=parent,
@@ -137,33 +141,29 @@ def _add_lanes(net: Net, edges: Sequence[tuple[int, int]]) -> None:
     """Lead every edge through the layers between its ends.
 
     Edges from the same box share their lanes as far as they can, like a bus line with stops:
-    one weight used at a thousand time steps needs a thousand lanes, not half a million.  A drawing
-    has room for so many lanes; where that is used up, the longest edges go without.
+    one weight used at a thousand time steps needs thousands of lanes, not millions.  A drawing
+    has room for so many; when it is used up, the longest edges go without lanes.
     """
-    room = _ROOM + _ROOM_PER_BOX * net.boxes
-    lengths = [net.layer[b] - net.layer[a] for a, b in edges]
     lanes: dict[tuple[int, int, int], int] = {}
-    direct: set[int] = set()
-    for i in sorted(range(len(edges)), key=lambda i: lengths[i]):
-        room -= max(lengths[i] - 1, 0)
-        if room < 0:
-            direct.add(i)
+    room = _LANES + _LANES_PER_BOX * net.boxes
+    stops = _STOPS + _STOPS_PER_BOX * net.boxes
+    between: list[list[int]] = [[] for _ in edges]
+    for i in sorted(range(len(edges)), key=lambda i: net.layer[edges[i][1]] - net.layer[edges[i][0]]):
+        a, b = edges[i]
+        stops -= max(net.layer[b] - net.layer[a] - 1, 0)
+        if stops < 0 or len(lanes) > room:
+            break
+        for level, cluster in _territory(net, a, b):
+            key = (a, level, cluster)
+            if key not in lanes:
+                lanes[key] = _add(net, cluster, level, lane=True)
+            between[i].append(lanes[key])
     joined: set[tuple[int, int]] = set()
-    for i, (a, b) in enumerate(edges):
-        path = [a]
-        if i not in direct:
-            for level, cluster in _territory(net, a, b):
-                key = (a, level, cluster)
-                if key not in lanes:
-                    lanes[key] = _add(net, cluster, level, lane=True)
-                path.append(lanes[key])
-        if a != b:
-            path.append(b)
+    for (a, b), way in zip(edges, between, strict=True):
+        path = [a, *way, b] if a != b else [a]
         net.paths.append(path)
-        if i in direct:
-            continue
-        for p, q in zip(path, path[1:], strict=False):
-            if (p, q) not in joined:
+        for p, q in pairwise(path):
+            if (p, q) not in joined and net.layer[q] == net.layer[p] + 1:
                 joined.add((p, q))
                 net.after[p].append(q)
                 net.before[q].append(p)
@@ -218,6 +218,7 @@ def _add(net: Net, cluster: int, level: int, lane: bool) -> int:
     net.home.append(cluster)
     net.layer.append(level)
     net.lane.append(lane)
+    net.light.append(True)
     net.before.append([])
     net.after.append([])
     return len(net.home) - 1

@@ -17,14 +17,17 @@ from .net import Net
 
 __all__ = ["crossings", "order"]
 
-_SWEEPS = 12
+_SWEEPS = 36
+_SMALL = 600  # vertices up to which all sweeps are made; a larger drawing gets fewer
 _CAREFUL = 4000  # vertices up to which crossings are counted and neighbours are exchanged
 _EXCHANGES = 6
+_FRAME_COST = 4  # crossings that an arrow across a foreign frame is as bad as
 
 
 def order(net: Net) -> None:
     """Sort `net.rows` and give every vertex a first position in `net.at`."""
-    careful = len(net.home) <= _CAREFUL
+    size = len(net.home)
+    careful = size <= _CAREFUL
     net.at = [float(place) for place in _planted(net)]
     means = _cluster_means(net)
     for row in net.rows:
@@ -32,15 +35,21 @@ def order(net: Net) -> None:
     for row in net.rows:
         _settle(net, row, dict.fromkeys(row, 0.0))
     best, fewest = _copy(net), crossings(net) if careful else 0
-    for sweep in range(_SWEEPS if careful else _SWEEPS // 2):
-        _sweep(net, forward=sweep % 2 == 1)
+    around = [[*a, *b] for a, b in zip(net.before, net.after, strict=True)]
+    backward = (net.after, around, net.rows[::-1])
+    forward = (net.before, around, net.rows)
+    balanced = (around, around, net.rows)
+    for sweep in range(_SWEEPS if size <= _SMALL else _SWEEPS // 3 if careful else _SWEEPS // 6):
+        _sweep(net, *(backward, forward, balanced)[sweep % 3])
         if careful:
             _exchange(net)
             count = crossings(net)
             if count <= fewest:
                 best, fewest = _copy(net), count
     if careful:
-        net.rows, net.at = best
+        for row, kept in zip(net.rows, best[0], strict=True):
+            row[:] = kept
+        net.at = best[1]
 
 
 def _copy(net: Net) -> tuple[list[list[int]], list[float]]:
@@ -84,24 +93,44 @@ def _cluster_means(net: Net) -> list[float]:
 
 
 def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) -> None:
-    """Sort `row` by wishes within clusters, and clusters by their means; ties stay as they are."""
-    prefixes: dict[int, tuple[float, ...]] = {0: ()}
+    """Sort `row` by wishes, clusters by the mean wish of their members; ties stay as they are.
+
+    Sibling clusters share out their places by `means`, in the same order in every layer.
+    """
+    members: dict[int, list[float]] = {}
+    for vertex in row:
+        cluster = net.home[vertex]
+        while cluster:
+            members.setdefault(cluster, []).append(wish[vertex])
+            cluster = net.parent[cluster]
+    if not members:
+        row.sort(key=wish.__getitem__)
+        return
+    siblings: dict[int, list[int]] = {}
+    for cluster in sorted(members, key=lambda c: (means[c], c)):
+        siblings.setdefault(net.parent[cluster], []).append(cluster)
+    key: dict[int, tuple[float, float]] = {}
+    for clusters in siblings.values():
+        places = sorted([sum(members[c]) / len(members[c]) for c in clusters])
+        for i, (cluster, place) in enumerate(zip(clusters, places, strict=True)):
+            key[cluster] = (place, float(i))
+    prefixes = {0: ()}
     keys: dict[int, tuple[float, ...]] = {}
-    for i, vertex in enumerate(row):
+    for vertex in row:
         home = net.home[vertex]
         if home not in prefixes:
-            around = net.ancestors(vertex)
-            pairs = [(means[cluster], float(len(row) + cluster)) for cluster in around]
-            prefixes[home] = tuple(chain.from_iterable(pairs))
-        keys[vertex] = (*prefixes[home], wish[vertex], float(i))
+            prefixes[home] = tuple(chain.from_iterable(key[c] for c in net.ancestors(vertex)))
+        keys[vertex] = (*prefixes[home], wish[vertex], -1.0)
     row.sort(key=keys.__getitem__)
 
 
-def _sweep(net: Net, forward: bool) -> None:
+def _sweep(
+    net: Net, near: list[list[int]], other: list[list[int]], rows: Sequence[list[int]]
+) -> None:
+    """Sort and settle `rows` by the means of `near` neighbours; where there are none, of `other`."""
     means = _cluster_means(net)
     at = net.at
-    near, other = (net.before, net.after) if forward else (net.after, net.before)
-    for row in net.rows if forward else reversed(net.rows):
+    for row in rows:
         wish = {}
         for v in row:
             around = near[v] or other[v]
@@ -142,7 +171,7 @@ def _settle(net: Net, row: Sequence[int], wish: dict[int, float]) -> None:
 
 
 def crossings(net: Net) -> int:
-    """The number of pairs of edges that cross between neighbouring layers."""
+    """How many pairs of edges cross, counting an edge across a foreign frame several times."""
     count = 0
     place = _places(net)
     for row in net.rows:
@@ -153,7 +182,29 @@ def crossings(net: Net) -> int:
                 count += len(passed) - bisect_right(passed, end)
             for end in ends:
                 insort(passed, end)
+    if len(net.parent) > 1:
+        reaches = [_reaches(net, row) for row in net.rows]
+        for row, here, there in zip(net.rows, reaches, reaches[1:], strict=False):
+            frames = [(*here[cluster], *there[cluster]) for cluster in here if cluster in there]
+            for v in row:
+                p = place[v]
+                for u in net.after[v]:
+                    q = place[u]
+                    for low, high, low_there, high_there in frames:
+                        if (p < low and q > high_there) or (p > high and q < low_there):
+                            count += _FRAME_COST
     return count
+
+
+def _reaches(net: Net, row: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The first and the last place of each cluster in a layer."""
+    found: dict[int, tuple[int, int]] = {}
+    for i, vertex in enumerate(row):
+        cluster = net.home[vertex]
+        while cluster:
+            found[cluster] = (found[cluster][0] if cluster in found else i, i)
+            cluster = net.parent[cluster]
+    return found
 
 
 def _places(net: Net) -> list[int]:
@@ -165,27 +216,68 @@ def _places(net: Net) -> list[int]:
 
 
 def _exchange(net: Net) -> None:
-    """Exchange neighbours of one cluster where that removes crossings, until none are left."""
+    """Exchange neighbours where that removes crossings, until none are left to remove.
+
+    Neighbours are two vertices of one cluster, or a vertex and a whole cluster beside it.
+    """
     place = _places(net)
     for _ in range(_EXCHANGES):
         better = False
         for row in net.rows:
-            for i in range(len(row) - 1):
-                a, b = row[i], row[i + 1]
-                if net.home[a] != net.home[b]:
-                    continue
-                gain = 0
-                for around in (net.before, net.after):
-                    ends_a = sorted([place[u] for u in around[a]])
-                    ends_b = sorted([place[u] for u in around[b]])
-                    gain += _inversions(ends_a, ends_b) - _inversions(ends_b, ends_a)
-                if gain > 0:
-                    row[i], row[i + 1] = b, a
-                    place[a], place[b] = i + 1, i
-                    net.at[a], net.at[b] = net.at[b], net.at[a]
+            i = 0
+            while i < len(row) - 1:
+                begin, end = _units(net, row, i)
+                left, right = row[begin : i + 1], row[i + 1 : end]
+                if min(len(left), len(right)) == 1 and _gain(net, place, left, right) > 0:
+                    row[begin:end] = right + left
+                    for k in range(begin, end):
+                        place[row[k]] = k
+                    up = net.at[right[0]] - net.at[left[0]]
+                    down = net.at[right[-1]] - net.at[left[-1]]
+                    for v in right:
+                        net.at[v] -= up
+                    for v in left:
+                        net.at[v] += down
                     better = True
+                i += 1
         if not better:
             return
+
+
+def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
+    """The range of the two siblings, vertices or whole clusters, that meet behind place `i`."""
+    a, b = net.home[row[i]], net.home[row[i + 1]]
+    if a == b:
+        return i, i + 2
+    left, right = 0, 0  # the outermost clusters around one and not around the other
+    while a != b:
+        if net.depth[a] >= net.depth[b]:
+            left, a = a, net.parent[a]
+        else:
+            right, b = b, net.parent[b]
+    begin, end = i, i + 2
+    while left and begin > 0 and _within(net, row[begin - 1], left):
+        begin -= 1
+    while right and end < len(row) and _within(net, row[end], right):
+        end += 1
+    return begin, end
+
+
+def _within(net: Net, vertex: int, cluster: int) -> bool:
+    at = net.home[vertex]
+    while net.depth[at] > net.depth[cluster]:
+        at = net.parent[at]
+    return at == cluster
+
+
+def _gain(net: Net, place: list[int], left: list[int], right: list[int]) -> int:
+    """How many crossings fewer there are with `right` before `left`."""
+    gain = 0
+    for around in (net.before, net.after):
+        a = sorted([place[u] for v in left for u in around[v]])
+        b = sorted([place[u] for v in right for u in around[v]])
+        gain += _inversions(a, b) - _inversions(b, a)
+    return gain
 
 
 def _inversions(left: list[int], right: list[int]) -> int:

@@ -1,10 +1,8 @@
 """Third step: coordinates across the flow, with straight lines and frames that fit.
 
-What should be straight becomes one rigid *run*: the lanes of a long arrow, and the longest path
-through each box, which is the trunk of a network while its parameters are the leaves (in the
-spirit of Brandes and Köpf: "Fast and simple horizontal coordinate assignment", 2002).  Runs and
-the two borders of each cluster are variables; "this stands above that, at least so far away" is a
-difference between two of them, and all differences together are a graph without cycles.
+What should be straight is one rigid run (see `runs`).  Runs and the two borders of each cluster
+are variables; "this stands above that, at least so far away" is a difference between two of them,
+and all differences together are a graph without cycles.
 
 Two longest-path passes over that graph give the lowest and the highest placement that satisfies
 it, starting from the same wishes.  Their mean satisfies it too, and is fair to both sides.
@@ -12,13 +10,13 @@ it, starting from the same wishes.  Their mean satisfies it too, and is fair to 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 
 from .net import Net
 from .ranks import peel
+from .runs import Trunks, runs
 
 __all__ = ["FRAME", "FRAME_GAP", "TITLE", "place"]
 
@@ -27,91 +25,35 @@ FRAME_GAP = 14.0  # between a cluster's frame and what is outside
 TITLE = 20.0  # extra room for a title, above the members
 
 _ROUNDS = 60
+_POLISH = 12
 _MANY = 4000  # vertices from which on a quarter of the rounds must do
-_PATIENCE = 50  # knots that are untied one by one
+_PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
 _LEAF = 0.1  # how much less a leaf pulls at the trunk than the trunk at the leaf
 
 
-def place(net: Net, begin: int, end: int) -> None:
+def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
     """Turn the order of `net.rows[begin:end]` into positions, in `net.at`.
 
     Layers outside that range pull at nothing, and no line is kept straight into them.
     """
     rows = net.rows[begin:end]
-    runs = _runs(net, rows)
-    patience = _PATIENCE
-    while True:
-        variables = _Variables(net, rows, runs)
-        knot = variables.knot()
-        if not knot:
-            break
-        # A run passes above a frame here and below it there: let one bend.
-        patience -= 1
+    lines = runs(net, straight, rows)
+    variables = _Variables(net, rows, lines)
+    patience = _PATIENCE if len(variables.run) < _MANY else 0
+    while knot := variables.knot():  # a run passes above a frame here and below it there
+        line, cut = knot
         if patience:
-            run, cut = knot
-            runs[run : run + 1] = [runs[run][:cut], runs[run][cut:]]
+            lines[line : line + 1] = [lines[line][:cut], lines[line][cut:]]
+            patience -= 1
         else:
-            runs = [[vertex] for row in rows for vertex in row]
+            stuck = variables.stuck()
+            lines = [
+                piece
+                for i, run in enumerate(lines)
+                for piece in ([[v] for v in run] if i in stuck else [run])
+            ]
+        variables = _Variables(net, rows, lines)
     variables.relax()
-
-
-# ----- straight runs -----------------------------------------------------------------------------
-
-
-def _runs(net: Net, rows: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Partition the vertices of `rows` into runs, each to be drawn on one straight line."""
-    rank = {vertex: i for row in rows for i, vertex in enumerate(row)}
-    ahead = _favourites(net, net.after, rows[::-1])
-    behind = _favourites(net, net.before, rows)
-    follower: dict[int, int] = {}
-    for row in rows:
-        pairs = []
-        for v in row:
-            lanes = [u for u in net.after[v] if net.lane[v] and net.lane[u] and u in rank]
-            u = lanes[0] if lanes else ahead[v]
-            if lanes or (u >= 0 and behind[u] == v):
-                pairs.append((not lanes, rank[v], rank[u], v, u))
-        taken: list[tuple[int, int]] = []  # straight lines must not cross
-        for _, left, right, v, u in sorted(pairs):
-            spot = bisect_left(taken, (left, right))
-            if spot > 0 and taken[spot - 1][1] >= right:
-                continue
-            if spot < len(taken) and taken[spot][1] <= right:
-                continue
-            taken.insert(spot, (left, right))
-            follower[v] = u
-    led = set(follower.values())
-    runs = []
-    for row in rows:
-        for v in row:
-            if v not in led:
-                run = [v]
-                while run[-1] in follower:
-                    run.append(follower[run[-1]])
-                runs.append(run)
-    return runs
-
-
-def _favourites(
-    net: Net, around: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]
-) -> dict[int, int]:
-    """The neighbour on the longest path that leads to each vertex; -1 where two are as long.
-
-    Lanes do not lengthen a path, so a detour is never taken for the trunk.
-    """
-    length: dict[int, int] = {}
-    favourite = {}
-    for row in rows:
-        for v in row:
-            near = [u for u in around[v] if u in length]
-            longest = max((length[u] for u in near), default=-1)
-            best = [u for u in near if length[u] == longest]
-            favourite[v] = best[0] if len(best) == 1 else -1
-            length[v] = max(longest, 0) + (not net.lane[v])
-    return favourite
-
-
-# ----- differences -------------------------------------------------------------------------------
 
 
 class _Variables:
@@ -165,7 +107,7 @@ class _Variables:
             for cluster in reversed(around[shared:]):
                 path.append((self._lower(cluster), room))
                 room = FRAME
-            if len(path) > (last >= 0):
+            if around[shared:]:
                 room = FRAME_GAP
             elif last >= 0:
                 room += FRAME_GAP - FRAME
@@ -183,13 +125,17 @@ class _Variables:
                 self.seen_in[a, b] = net.layer[row[0]]
             last, around = vertex, ancestors
 
+    def stuck(self) -> set[int]:
+        """The variables that no placement can satisfy."""
+        return set(range(len(self.after))).difference(self.topological)
+
     def knot(self) -> tuple[int, int] | None:
-        """Where to cut a run, and which, so that one circle of demands is broken; or None.
+        """Which run to cut, and where, so that one circle of demands is broken; None without one.
 
         The run must stand above one thing in one layer and below another in a later layer, or the
         other way round; it is cut between the two.
         """
-        stuck = set(range(len(self.after))).difference(self.topological)
+        stuck = self.stuck()
         if not stuck:
             return None
         trail = [min(stuck)]
@@ -201,7 +147,7 @@ class _Variables:
             place[trail[-1]] = len(trail) - 1
         circle = trail[place[trail[-1]] :][::-1]  # first and last are the same
         best: tuple[int, int, int] | None = None
-        for a, b, c in zip(circle, circle[1:], [*circle[2:], circle[1]], strict=True):
+        for a, b, c in zip(circle[:-1], circle[1:], [*circle[2:], circle[1]], strict=True):
             if b < len(self.runs) and self.seen_in[a, b] != self.seen_in[b, c]:
                 late = max(self.seen_in[a, b], self.seen_in[b, c])
                 cut = late - self.net.layer[self.runs[b][0]]
@@ -214,17 +160,35 @@ class _Variables:
         """Move every run towards the mean of its neighbours, keeping all distances."""
         net = self.net
         pulls = self._pulls()
-        at = self._feasible([sum(net.at[v] for v in run) / len(run) for run in self.runs])
-        for _ in range(_ROUNDS if len(self.run) < _MANY else _ROUNDS // 4):
-            wish = at[: len(self.runs)]
+        start = [sum(net.at[v] for v in run) / len(run) for run in self.runs]
+        at = self._feasible(start)
+        few = len(self.run) >= _MANY
+        for _ in range(_ROUNDS // 4 if few else _ROUNDS):
+            wish = list(start)
             for run, around in enumerate(pulls):
-                if around:
-                    total = sum([weight for _, weight in around])
-                    mean = sum([weight * at[other] for other, weight in around]) / total
-                    wish[run] = (at[run] + mean) / 2  # halfway, or two would swap for ever
+                if around:  # halfway, or two that pull at each other would swap for ever
+                    wish[run] = (at[run] + _mean(around, at)) / 2
             at = self._feasible(wish)
+        for _ in range(_POLISH // 4 if few else _POLISH):
+            self._polish(at, pulls)
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]
+
+    def _polish(self, at: list[float], pulls: list[list[tuple[int, float]]]) -> None:
+        """Move one run after another as near to where it is pulled as its neighbours let it.
+
+        On the way down every border moves up as far as it can, out of the way of what follows; on
+        the way up, down.
+        """
+        borders = len(self.runs)
+        for forth in (True, False):
+            for i in self.topological if forth else reversed(self.topological):
+                low = max([at[a] + distance for a, distance in self.before[i]], default=-inf)
+                high = min([at[b] - distance for b, distance in self.after[i]], default=inf)
+                if i >= borders:
+                    at[i] = low if forth else high
+                elif pulls[i]:
+                    at[i] = max(low, min(high, _mean(pulls[i], at)))
 
     def _pulls(self) -> list[list[tuple[int, float]]]:
         """For each run the runs it is joined to, and how strongly."""
@@ -256,3 +220,8 @@ class _Variables:
                 if high[a] > here - distance:
                     high[a] = here - distance
         return [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+
+
+def _mean(weighted: list[tuple[int, float]], at: list[float]) -> float:
+    total = sum([weight for _, weight in weighted])
+    return sum([weight * at[i] for i, weight in weighted]) / total

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from math import inf
 from typing import TypeAlias
 
+from ..picture import Picture
 from .along import FOLD, GUTTER, TRACK, Course
 from .net import LABEL_HIGH, Net
 from .place import FRAME, TITLE
+from .plan import Layout, Panel, Point, Rect, Route, Step
 
-__all__ = ["Line", "Span", "frames", "line", "parallels"]
+__all__ = ["trace"]
 
-Point: TypeAlias = tuple[float, float]
-Step: TypeAlias = tuple[float, ...]
 Span: TypeAlias = tuple[float, float, float, float]
 """A rectangle: along from and to, across from and to."""
 
@@ -55,7 +56,7 @@ class Line:
     def corners(self, points: Sequence[Point]) -> None:
         """Go on through `points` at right angles, with rounded corners at all but the last."""
         x, y = self.steps[-1][-2:] if self.steps else self.start
-        for (px, py), (qx, qy) in zip(points, points[1:], strict=False):
+        for (px, py), (qx, qy) in pairwise(points):
             r = min(CORNER, max(abs(px - x), abs(py - y)) / 2, max(abs(qx - px), abs(qy - py)) / 2)
             ax, ay = px - _sign(px - x) * r, py - _sign(py - y) * r
             bx, by = px + _sign(qx - px) * r, py + _sign(qy - py) * r
@@ -100,7 +101,7 @@ def line(net: Net, at: Course, path: Sequence[int], aside: float) -> Line:
     if net.label[tail]:
         x, y = drawn.start
         drawn.label = (x + LABEL_HIGH / 2 + 2, y + 6) if net.down else (x + 5, y - LABEL_HIGH / 2)
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         i, j = net.layer[a], net.layer[b]
         drawn.straight((at.leave[i], across(a)))
         if at.row[i] == at.row[j]:
@@ -144,18 +145,6 @@ def _loop(net: Net, at: Course, box: int) -> Line:
     return Line((x + 7, y), [(x + 16, top, x - 16, top, x - 7, y)])
 
 
-def parallels(net: Net) -> list[float]:
-    """How far each arrow is moved aside, so that `x * x` shows two arrows."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    for i, path in enumerate(net.paths):
-        groups.setdefault((path[0], path[-1]), []).append(i)
-    aside = [0.0] * len(net.paths)
-    for group in groups.values():
-        for place, i in enumerate(group):
-            aside[i] = (place - (len(group) - 1) / 2) * PARALLEL
-    return aside
-
-
 def frames(net: Net, at: Course) -> list[list[Span]]:
     """For each cluster its frame, or one piece for each row of a folded drawing."""
     extents: dict[tuple[int, int], tuple[float, float]] = {}
@@ -180,13 +169,100 @@ def frames(net: Net, at: Course) -> list[list[Span]]:
         first, last = at.row[net.first[cluster]], at.row[net.last[cluster]]
         for row in range(first, last + 1):
             top, low = extents[cluster, row]
-            span = (
-                begin if row == first else at.extent[row][0] + inner,
-                end if row == last else at.extent[row][1] - inner,
-                top - FRAME - title,
-                low + FRAME,
+            top, low = top - FRAME - title, low + FRAME
+            if net.down:  # the title must fit across
+                spare = max(0.0, net.titles[cluster] - (low - top)) / 2
+                top, low = top - spare, low + spare
+            found[cluster].append(
+                (
+                    begin if row == first else at.extent[row][0] + inner,
+                    end if row == last else at.extent[row][1] - inner,
+                    top,
+                    low,
+                )
             )
-            found[cluster].append(span)
-            if net.parent[cluster]:
-                reach(net.parent[cluster], row, span[2], span[3])
+            reach(net.parent[cluster], row, top, low)
     return found
+
+
+def _parallels(net: Net) -> list[float]:
+    """How far each arrow is moved aside, so that `x * x` shows two arrows."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, path in enumerate(net.paths):
+        groups.setdefault((path[0], path[-1]), []).append(i)
+    aside = [0.0] * len(net.paths)
+    for group in groups.values():
+        for place, i in enumerate(group):
+            aside[i] = (place - (len(group) - 1) / 2) * PARALLEL
+    return aside
+
+
+def _crossed(net: Net, at: Course, cluster: int, low: float, high: float) -> bool:
+    """Whether an arrow comes into `cluster`, from the layer before, between `low` and `high`."""
+    return any(
+        low < net.at[v] + at.shift[at.row[net.layer[v]]] < high
+        for v in net.rows[net.first[cluster]]
+        if net.before[v] and cluster in net.ancestors(v)
+    )
+
+
+def trace(picture: Picture, net: Net, at: Course) -> Layout:
+    """The finished layout: along and across become x and y, the drawing's corner (0, 0)."""
+    spans = []
+    for box in range(net.boxes):
+        layer = net.layer[box]
+        middle, half = (at.start[layer] + at.end[layer]) / 2, net.along[box] / 2
+        centre, solid = net.at[box] + at.shift[at.row[layer]], net.solid[box] / 2
+        spans.append((middle - half, middle + half, centre - solid, centre + solid))
+    lines = []
+    for path, aside, turned in zip(net.paths, _parallels(net), net.turned, strict=True):
+        lines.append(line(net, at, path, aside))
+        if turned:
+            lines[-1].reverse()
+    panels = frames(net, at)
+
+    corners: list[Point] = []
+    for a, b, c, d in chain(spans, *panels):
+        corners += ((a, c), (b, d))
+    for drawn in lines:
+        corners += (corner for step in drawn.steps for corner in zip(step[::2], step[1::2], strict=True))
+    left, top = min(a for a, _ in corners), min(c for _, c in corners)
+
+    def point(along: float, across: float) -> Point:
+        a, c = round(along - left, 2), round(across - top, 2)
+        return (c, a) if net.down else (a, c)
+
+    def step(numbers: Step) -> Step:
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        return tuple(chain.from_iterable(point(a, c) for a, c in pairs))
+
+    def rect(span: Span) -> Rect:
+        (x, y), (right, bottom) = point(span[0], span[2]), point(span[1], span[3])
+        return Rect(x, y, right - x, bottom - y)
+
+    def panel(cluster: int, span: Span) -> Panel:
+        shape = rect(span)
+        flush_right = False
+        if net.down:
+            title = net.titles[cluster]
+            at_left = _crossed(net, at, cluster, span[2], span[2] + title)
+            at_right = _crossed(net, at, cluster, span[3] - title, span[3])
+            flush_right = at_left and not at_right
+        return Panel(shape.x, shape.y, shape.width, shape.height, flush_right)
+
+    routes = []
+    for drawn, arrow in zip(lines, picture.arrows, strict=True):
+        label = point(*drawn.label) if drawn.label and arrow.label else None
+        routes.append(Route(point(*drawn.start), tuple(map(step, drawn.steps)), label))
+    width, height = point(max(a for a, _ in corners), max(c for _, c in corners))
+    return Layout(
+        width,
+        height,
+        {box.key: rect(span) for box, span in zip(picture.boxes, spans, strict=True)},
+        {box.key: net.layer[i] for i, box in enumerate(picture.boxes)},
+        tuple(routes),
+        {
+            cluster.key: tuple(panel(i, span) for span in panels[i])
+            for i, cluster in enumerate(picture.clusters, start=1)
+        },
+    )

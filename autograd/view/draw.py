@@ -1,0 +1,81 @@
+"""Draw a graph: in a notebook, to a file, or as text for Graphviz."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..node import Node
+from .graph import picture
+from .picture import Picture, Rankdir
+from .svg import svg
+
+if TYPE_CHECKING:
+    import graphviz
+
+__all__ = ["Drawing", "draw", "draw_dot"]
+
+
+class Drawing:
+    """A drawn graph: shown by a notebook, saved with `save`, and as text in `svg`."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing as one self-contained SVG that follows the reader's light or dark mode."""
+        return svg(self.picture)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the drawing; the suffix says as what: .svg, .png, .pdf or .dot."""
+        from .export import export
+
+        return export(self.picture, self.svg, Path(path))
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {len(self.picture.boxes)} boxes: save('graph.svg') to look at it>"
+
+
+def draw(*roots: Node, rankdir: Rankdir = "LR") -> Drawing:
+    """Draw all that these nodes were computed from, with data, gradients and modules.
+
+    >>> from autograd import Value
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> c = a * b
+    >>> c.backward()
+    >>> draw(c)
+    <Drawing of 4 boxes: save('graph.svg') to look at it>
+
+    Needs nothing but Python.  Gradients that were not computed are shown as "—".
+    """
+    return Drawing(_picture(roots, rankdir, sys._getframe(1)))
+
+
+def draw_dot(root: Node, format: str = "svg", rankdir: Rankdir = "LR") -> graphviz.Digraph:
+    """Draw as micrograd's `draw_dot` does: a `graphviz.Digraph` of the graph behind `root`.
+
+    Its `render`, `save` and `source` are Graphviz's; in a notebook it shows itself also where no
+    `dot` is installed, by our own layout.
+    """
+    from .digraph import NotebookDigraph
+
+    return NotebookDigraph.of(_picture((root,), rankdir, sys._getframe(1)), format)
+
+
+def _picture(roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType) -> Picture:
+    for root in roots:
+        if not isinstance(root, Node):
+            raise TypeError(
+                f"draw: expected a Value or Tensor that was computed, got {type(root).__name__}. "
+                "For a model, draw its loss or its output: draw(model(x))."
+            )
+    variables = {id(v): k for k, v in frame.f_locals.items() if isinstance(v, Node)}
+    return picture(*roots, rankdir=rankdir, variables=variables)

@@ -1,0 +1,43 @@
+"""The contestants: each a factory that sets up one program to be timed in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+__all__ = ["Contestant", "repeat"]
+
+
+@dataclass
+class Contestant:
+    """What a worker process is asked for."""
+
+    run: Callable[[int], dict[str, float]]
+    """`run(k)` does k repetitions and returns figures, by name; "seconds" is per repetition."""
+    answer: Callable[[], list[float]] = field(default=list)
+    """Numbers on which the contestants of a row must agree; asked for before the first run."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else is worth telling, such as the number of nodes of the graph."""
+
+
+def repeat(
+    step: Callable[[], Any], start: Callable[[], Any] = lambda: None
+) -> Callable[[int], dict[str, float]]:
+    """A `run` that times `step`, after `start` and three untimed steps have set it up.
+
+    `start` puts a model back to its initial weights: each measurement then does the same work,
+    and no measurement gets as far as gradients so small that the processor handles them slowly.
+    """
+
+    def run(k: int) -> dict[str, float]:
+        start()
+        for _ in range(3):
+            step()
+        begin = perf_counter()
+        for _ in range(k):
+            step()
+        return {"seconds": (perf_counter() - begin) / k}
+
+    return run

@@ -1,0 +1,229 @@
+"""What is measured: one function per row, each with its contestants and its target."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from .arena import ROOT, Arena, Entry, Failed, Timing, contestants, environment
+
+__all__ = ["ROWS", "Line"]
+
+
+@dataclass
+class Line:
+    """One line of the report."""
+
+    what: str
+    ours: str
+    target: str
+    met: bool | None
+    """None where a peer is missing and nothing can be said."""
+    peers: str = ""
+    ratio: float | None = None
+    samples: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def race(
+    arena: Arena,
+    ours: dict[str, Entry],
+    peers: list[Entry],
+    target: float,
+    tolerance: float,
+    what: Callable[[Timing], str] = lambda timing: "",
+) -> list[Line]:
+    """Our programs beside the peers', judged by the fastest peer that is installed.
+
+    `ours` has a title for each program of ours, to which `what` adds what it says of itself.
+    """
+    timings = arena.compete([*peers, *ours.values()], tolerance)
+    running = [timings[peer.name] for peer in peers if peer.name in timings]
+    fastest = min((timing.seconds for timing in running), default=None)
+    told = [f"{timing.entry.name} {duration(timing.seconds)}" for timing in running]
+    told += [absent(peer) for peer in peers if peer.missing]
+    lines = []
+    for title, entry in ours.items():
+        line = Line(title, absent(entry), f"≥ {target:g}×", None, "; ".join(told))
+        if entry.name in timings:
+            timing = timings[entry.name]
+            line.what += what(timing)
+            line.ours = duration(timing.seconds)
+            line.samples = {timing.entry.name: timing.samples for timing in [timing, *running]}
+            line.facts = {timing.entry.name: timing.facts for timing in [timing, *running]}
+            if fastest is not None:
+                line.ratio = fastest / timing.seconds
+                missing = any(peer.missing for peer in peers)
+                line.met = None if missing and line.ratio >= target else line.ratio >= target
+        lines.append(line)
+    return lines
+
+
+def absent(entry: Entry) -> str:
+    """What is said of a contestant that is not installed."""
+    return f"{entry.name}: {', '.join(entry.missing)} not installed"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, with three figures."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if abs(seconds) >= scale:
+            return f"{figures(seconds / scale)} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def figures(x: float) -> str:
+    """Three significant figures, none lost to an exponent."""
+    return f"{x:.0f}" if abs(x) >= 100 else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
+
+
+# --- scalars ---
+
+MICROGRAD = Entry("micrograd", "scalar:micrograd", ("micrograd",))
+SAME_GRAPH = Entry("Glassgrad, same graph", "scalar:expression_for_expression", ("micrograd",))
+SCALAR = Entry("Glassgrad nn.scalar", "scalar:glassgrad")
+
+
+def scalar(arena: Arena) -> list[Line]:
+    """Loss and backward of micrograd's moons demo: the same graph, and our `nn.scalar`."""
+    return race(
+        arena,
+        {"scalar MLP 2-16-16-1, 100 points, micrograd's expressions": SAME_GRAPH,
+         "scalar MLP 2-16-16-1, 100 points, nn.scalar": SCALAR},
+        [MICROGRAD],
+        target=12,
+        tolerance=1e-12,
+        what=lambda timing: f": {timing.facts['nodes']:,} nodes",
+    )  # fmt: skip
+
+
+# --- training ---
+
+
+def step(arena: Arena, net: str, title: str, target: float) -> list[Line]:
+    """One eager training step beside PyTorch's."""
+    return race(
+        arena,
+        {f"eager step {title}": Entry("Glassgrad", f"step:glassgrad:{net}")},
+        [Entry("PyTorch", f"step:torch:{net}", ("torch",)),
+         Entry("PyTorch, fused Adam", f"step:torch_fused:{net}", ("torch",))],
+        target,
+        tolerance=1e-3,
+    )  # fmt: skip
+
+
+def fit(arena: Arena) -> list[Line]:
+    """`fit` per batch beside Keras 3 on each of its backends."""
+    backends = {"JAX": ("jax", "jax"), "TensorFlow": ("tensorflow", "tensorflow"),
+                "PyTorch": ("torch", "torch")}  # fmt: skip
+    peers = [
+        Entry(f"Keras on {name}", "fit:keras", ("keras", package), (("KERAS_BACKEND", backend),))
+        for name, (package, backend) in backends.items()
+    ]
+    title = "fit per batch: 10-64-32-1, batch 32, Adam, BCE, accuracy"
+    return race(arena, {title: Entry("Glassgrad", "fit:glassgrad")}, peers, 2, tolerance=2e-3)
+
+
+# --- costs ---
+
+
+def add(arena: Arena) -> list[Line]:
+    """What one eager `add` costs above NumPy's own."""
+    timing = arena.compete([Entry("Glassgrad", "add:glassgrad")])["Glassgrad"]
+    lines = []
+    for mode, title, limit in (
+        ("recorded", "recorded", 1.2e-6),
+        ("no_grad", "under no_grad", 0.5e-6),
+    ):
+        above = median(sample[mode] - sample["numpy"] for sample in timing.samples)
+        lines.append(Line(
+            f"add of two (32, 64) float32 Tensors above NumPy's own, {title}", duration(above),
+            f"≤ {duration(limit)}", above <= limit, f"NumPy's own {duration(timing['numpy'])}",
+            samples={"Glassgrad": timing.samples},
+        ))  # fmt: skip
+    return lines
+
+
+def chain(arena: Arena) -> list[Line]:
+    """A million nodes, one on the other, at the default recursion limit."""
+    lines = []
+    short = Arena(rounds=min(3, arena.rounds), seconds=arena.seconds)
+    for kind in ("Value", "Tensor"):
+        entry = Entry(kind, f"chain:{kind.lower()}s")
+        timing = short.compete([entry])[kind]
+        told = [f"{part} {duration(timing[part])}" for part in ("forward", "backward", "free")]
+        lines.append(Line(
+            f"chain of 1,000,000 {kind} nodes, recursion limit {timing.facts['recursion limit']}",
+            f"{', '.join(told)}; {timing.facts['bytes']:.0f} bytes per node", "works", True,
+            samples={kind: timing.samples}, facts={kind: timing.facts},
+        ))  # fmt: skip
+    return lines
+
+
+def leftovers(arena: Arena) -> list[Line]:
+    """Objects that only the cycle collector frees, per training step, with gc disabled."""
+
+    def count(entries: list[Entry]) -> dict[str, float]:
+        with contestants(entries) as workers:
+            return {
+                worker.entry.name: worker.ask("leftovers", 3) / worker.facts.get("steps", 1)
+                for worker in workers
+            }
+
+    ours = count([
+        Entry("eager step", "step:glassgrad:small"),
+        Entry("fit", "fit:glassgrad"),
+        Entry("scalar loss and backward", "scalar:glassgrad"),
+    ])
+    peers = [MICROGRAD, Entry("PyTorch", "step:torch:small", ("torch",))]
+    beside = [f"{name} {n:,.3g}" if n < 1e3 else f"{name} {n:,.0f}" for name, n in count(peers).items()]
+    return [Line(
+        "objects left to the cycle collector per training step",
+        ", ".join(f"{name} {n:g}" for name, n in ours.items()), "0", not any(ours.values()),
+        "; ".join(beside + [absent(peer) for peer in peers if peer.missing]), facts=ours,
+    )]  # fmt: skip
+
+
+def imports(arena: Arena) -> list[Line]:
+    """`import autograd` in a fresh interpreter, above a bare one, and NumPy's share of it."""
+    programs = {"bare": "pass", "numpy": "import numpy", "autograd": "import autograd"}
+    samples: list[dict[str, float]] = []
+    for _ in range(arena.rounds + 1):
+        sample = {}
+        for name, program in programs.items():
+            begin = perf_counter()
+            done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment())
+            sample[name] = perf_counter() - begin
+            if done.returncode:
+                raise Failed(f"`{program}` failed")
+        samples.append(sample)
+    del samples[0]  # it read the files from the disk
+    ours, numpy = (
+        median(sample[name] - sample["bare"] for sample in samples) for name in ("autograd", "numpy")
+    )
+    return [Line(
+        "import autograd, fresh interpreter", duration(ours), "≤ 0.2 s, NumPy most of it",
+        ours <= 0.2 and numpy > ours / 2, f"NumPy {duration(numpy)}, {numpy / ours:.0%} of it",
+        samples={"import": samples},
+    )]  # fmt: skip
+
+
+ROWS: dict[str, Callable[[Arena], list[Line]]] = {
+    "scalar": scalar,
+    "small": partial(step, net="small", target=3, title="10-64-32-1, batch 32, Adam, BCE"),
+    "large": partial(
+        step, net="large", target=0.9, title="784-512-512-10, batch 128, Adam, cross-entropy"
+    ),
+    "fit": fit,
+    "add": add,
+    "chain": chain,
+    "leftovers": leftovers,
+    "import": imports,
+}
+"""Name for `--only` → the row."""

@@ -1,0 +1,181 @@
+"""Data on their way in: checked once, moved to the backend once, then cut into batches.
+
+This is the one file of `nn` that knows NumPy, because that is what data arrive as.  What comes
+out are Tensors in the dtype and on the backend that the model computes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import ceil, isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd import Tensor
+from autograd.errors import DomainError, DTypeError, ShapeError
+from autograd.random import permutation
+
+__all__ = ["Data", "Place", "incoming", "is_on_host", "load", "split", "weights"]
+
+
+class Place(NamedTuple):
+    """Where a model computes, and in which floats."""
+
+    backend: str
+    dtype: Any = "float32"
+
+    @classmethod
+    def of(cls, parameters: list[Tensor]) -> Place:
+        """That of the first parameter, or where new tensors live if there is none yet."""
+        if parameters:
+            return cls(parameters[0].backend, parameters[0].dtype)
+        return cls(Tensor(0.0).backend)
+
+
+def incoming(data: Any, name: str, place: Place) -> Tensor:
+    """Anything array-like as a Tensor `(N, ...)`: floats in the place's dtype, integers as they are.
+
+    Nested lists, NumPy arrays, data frames and Tensors of any backend are taken, without a copy
+    where that is possible.  Text, ragged lists, no samples, NaN and infinity are errors.
+    """
+    tensor = data.detach() if isinstance(data, Tensor) else Tensor.of(_array(data, name))
+    if not tensor.ndim:
+        raise ShapeError(f"{name} is one number, {tensor.item()!r}: expected samples, (N, ...)")
+    if not tensor.size:
+        raise ShapeError(f"{name} is empty: its shape is {tensor.shape}, there is nothing to learn")
+    if tensor.dtype.kind in "iub":
+        return tensor.to(place.backend)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and named below
+        moved = tensor.astype(place.dtype).to(place.backend)
+    # NaN and infinity both survive in one of the two extremes, which need no array in between
+    if not (isfinite(moved.min().item()) and isfinite(moved.max().item())):
+        raise DomainError(_flaw(name, tensor.numpy(), moved))
+    return moved
+
+
+def _array(data: Any, name: str) -> np.ndarray:
+    if isinstance(data, Iterator):
+        raise DTypeError(f"{name} is a {type(data).__name__}: expected an array or list, list({name})?")
+    try:
+        array = np.asarray(data)
+    except ValueError:  # NumPy's "inhomogeneous shape"
+        raise ShapeError(f"{name} is ragged: its nested lists must all have the same length") from None
+    if array.dtype.kind not in "fiubV" or array.dtype.names:
+        first = f", {array.flat[0]!r:.40} first" if array.size else ""
+        raise DTypeError(
+            f"{name} holds {array.dtype}{first}: expected numbers. "
+            f"Names of classes become integers by np.unique({name}, return_inverse=True)[1]."
+        )
+    return array
+
+
+def _flaw(name: str, array: np.ndarray, moved: Tensor) -> str:
+    bad = np.argwhere(~np.isfinite(moved.numpy().astype("float64")))
+    place = tuple(int(i) for i in bad[0])
+    value = float(array[place])
+    told = f"{name}[{', '.join(map(str, place))}] is {value:g}"
+    if isfinite(value):
+        return f"{told}, too large for {moved.dtype}: rescale {name}, (x - mean) / std"
+    count = "" if len(bad) == 1 else f", the first of {len(bad)} such values"
+    fix = f"drop or fill the sample: {name}[np.isfinite({name})" + (
+        f".reshape(len({name}), -1).all(1)]" if array.ndim > 1 else "]"
+    )
+    return f"{told}{count}. A model cannot learn from it; {fix}"
+
+
+class Data(NamedTuple):
+    """Samples, their targets and their weights: Tensors on one backend, with one length."""
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def part(self, start: int, stop: int) -> Data:
+        """Samples start..stop: views, without a copy."""
+        return Data(*[t if t is None else Tensor.of(t.raw[start:stop]) for t in self])
+
+    def batches(self, size: int, order: Tensor | None = None) -> Iterator[Data]:
+        """Batches of `size` samples, the last perhaps smaller, in the given order of samples."""
+        for start in range(0, len(self), size):
+            if order is None:
+                yield self.part(start, start + size)
+            else:
+                index = order.raw[start : start + size]  # one array call per tensor and batch
+                yield Data(*[t if t is None else Tensor.of(t.raw.take(index, 0)) for t in self])
+
+    def shuffled(self) -> Tensor:
+        """A new random order of the samples, on their backend; see `autograd.seed`."""
+        return Tensor(permutation(len(self)), dtype="int64", backend=self.x.backend)
+
+
+def load(x: Any, y: Any, sample_weight: Any, place: Place, names: tuple[str, str] = ("x", "y")) -> Data:
+    """Samples, targets and weights, checked and moved; lengths that differ are a `ShapeError`."""
+    if y is None:
+        raise ShapeError(f"{names[1]} is None: expected a target for each sample of {names[0]}")
+    data = Data(incoming(x, names[0], place), incoming(y, names[1], place))
+    if len(data.y) != len(data):
+        raise ShapeError(
+            f"{names[0]} has {_samples(len(data))}, {names[1]} has {len(data.y)}: "
+            f"expected one target per sample ({names[0]} {data.x.shape}, {names[1]} {data.y.shape})"
+        )
+    if sample_weight is None:
+        return data
+    weight = incoming(sample_weight, "sample_weight", place)
+    if weight.shape != (len(data),):
+        raise ShapeError(
+            f"sample_weight has shape {weight.shape}: expected ({len(data)},), one number per sample"
+        )
+    if weight.min().item() < 0:
+        place_of = int(weight.argmin().item())
+        raise DomainError(
+            f"sample_weight[{place_of}] is {weight.min().item():g}: a weight is 0 or larger"
+        )
+    return data._replace(weight=weight.astype(place.dtype))
+
+
+def _samples(n: int) -> str:
+    return f"{n} sample{'s' if n != 1 else ''}"
+
+
+def weights(data: Data, class_weight: Mapping[int, float], place: Place) -> Data:
+    """The data with each sample weighted by its class as well; a class not named weighs 1.
+
+    Targets are integers `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+    """
+    y = data.y.numpy()
+    labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
+    if y.ndim > 2 or (labels != labels.round()).any():
+        raise ShapeError(f"class_weight needs y to hold classes, (N,) or (N, C); y is {y.shape}")
+    wrong = {c: w for c, w in class_weight.items() if not (isfinite(w) and w >= 0)}
+    if wrong:
+        raise DomainError(f"class_weight {wrong}: a weight is a finite number, 0 or larger")
+    present = np.unique(labels).astype(int).tolist()
+    unknown = [c for c in class_weight if c not in present]
+    if unknown:
+        raise DomainError(f"class_weight names {unknown}, of which y has none: it holds {present}")
+    weight = np.ones(len(labels))
+    for label, w in class_weight.items():
+        weight[labels == label] = w
+    by_class = Tensor(weight.astype("float32"), backend=place.backend).astype(place.dtype)
+    return data._replace(weight=by_class if data.weight is None else data.weight * by_class)
+
+
+def split(data: Data, fraction: float) -> tuple[Data, Data]:
+    """The data without their last `fraction`, and that fraction, before any shuffling."""
+    if not 0 < fraction < 1:
+        raise DomainError(f"validation_split={fraction:g}: expected 0 <= validation_split < 1")
+    held = ceil(len(data) * fraction)
+    if held == len(data):
+        raise ShapeError(
+            f"validation_split={fraction:g} of {_samples(len(data))} leaves none to train on"
+        )
+    return data.part(0, len(data) - held), data.part(len(data) - held, len(data))
+
+
+def is_on_host(tensor: Tensor) -> bool:
+    """Whether reading a number of this tensor costs no wait for a device."""
+    return isinstance(tensor.raw, (np.ndarray, np.generic, float))

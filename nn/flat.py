@@ -1,0 +1,116 @@
+"""Parameters, gradients and moments as flat arrays, so that a step is a few array calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd import Tensor, names
+from autograd.node import tick
+from autograd.ops.shape import concatenate
+
+__all__ = ["Flat"]
+
+BLOCK = 16_384
+"""Elements that a formula is applied to at a time: some ten arrays of these fit a core's cache."""
+
+
+class Flat:
+    """Parameters of one dtype and backend, one behind the other in one array.
+
+    Each parameter's `raw` becomes a view of that array: who reads or assigns the parameter
+    reads or assigns the array.  `state` holds arrays of the same length, such as moments.
+    """
+
+    def __init__(self, params: Sequence[Tensor], state: dict[str, float]) -> None:
+        self.params = params
+        self._pack()
+        self.state = {name: self.data * 0 + value for name, value in state.items()}
+
+    def _pack(self) -> None:
+        self.data = concatenate(*[p.raw for p in self.params], axis=None)  # of all, flattened
+        self.views: list[Any] = []
+        self.ends: list[int] = []
+        end = 0
+        for p in self.params:
+            start, end = end, end + p.size
+            p.raw = self.data[start:end].reshape(p.shape)
+            self.views.append(p.raw)
+            self.ends.append(end)
+        self._runs: dict[tuple[bool, ...], list[tuple[int, int, list[int]]]] = {}
+
+    def gradients(self) -> list[tuple[int, int, Any]]:
+        """(start, end, gradient) of each stretch of the array that has one.
+
+        Neighbours are gathered into one array; one that fills a block by itself stays as it is,
+        as gathering would only copy it.
+        """
+        for p, view in zip(self.params, self.views, strict=True):
+            if p.raw is not view:  # somebody gave it another array
+                self._pack()
+                break
+        found = [p._grad for p in self.params]
+        present = tuple([g is not None for g in found])
+        runs = self._runs.get(present)
+        if runs is None:
+            runs = self._runs[present] = self._stretches(present)
+        raws = [g.raw if g.__class__ is Tensor else g for g in found]
+        return [
+            (
+                start,
+                end,
+                raws[members[0]].reshape(-1)
+                if len(members) == 1
+                else concatenate(*[raws[i] for i in members], axis=None),
+            )
+            for start, end, members in runs
+        ]
+
+    def _stretches(self, present: tuple[bool, ...]) -> list[tuple[int, int, list[int]]]:
+        runs: list[tuple[int, int, list[int]]] = []
+        open_run = False
+        for i, (has, end) in enumerate(zip(present, self.ends, strict=True)):
+            start = self.ends[i - 1] if i else 0
+            small = end - start < BLOCK
+            if has and small and open_run:
+                runs[-1] = (runs[-1][0], end, [*runs[-1][2], i])
+            elif has:
+                runs.append((start, end, [i]))
+            open_run = has and small
+        return runs
+
+    def apply(
+        self,
+        formula: Callable[..., tuple[Any, ...]],
+        gradients: list[tuple[int, int, Any]],
+        weight_decay: float,
+        scalars: dict[str, Any],
+    ) -> None:
+        """Replace data and state by `formula(data, gradient, *state, **scalars)`, in place.
+
+        `weight_decay` adds that much of the data to the gradient.
+        """
+        arrays = [self.data, *self.state.values()]
+        for start, end, g in gradients:
+            for a in range(start, end, BLOCK):
+                b = min(a + BLOCK, end)
+                old, *state = [array[a:b] for array in arrays]
+                slope = g[a - start : b - start]
+                if weight_decay:
+                    slope = slope + weight_decay * old
+                new = formula(old, slope, *state, **scalars)
+                for array, part in zip(arrays, new, strict=True):
+                    array[a:b] = part
+        place = names.here()
+        for p in self.params:
+            if p._grad is not None:
+                p.order = tick()
+                p.note("assigned", place)
+
+    def parts(self) -> list[tuple[str, int, Tensor]]:
+        """(name, i, array) of the state that belongs to the i-th parameter, in its shape."""
+        return [
+            (name, i, Tensor.of(array[end - p.size : end].reshape(p.shape)))
+            for name, array in self.state.items()
+            for i, (p, end) in enumerate(zip(self.params, self.ends, strict=True))
+        ]

@@ -1,0 +1,265 @@
+"""How gradients flow back through a model: healthy, or where they are lost, and why.
+
+One backward pass over a few samples with the graph kept, after which every node has its gradient.
+The quantity followed is the root mean square of the gradient that arrives at what a layer computes
+from its weights, before the activation: what Glorot and Bengio (2010, section 4.2) plot per layer.
+It falls or grows by a factor per layer, and the factors multiply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from typing import TYPE_CHECKING, Any
+
+from autograd import Tensor
+from autograd.node import Node, history
+
+from .mode import training
+
+if TYPE_CHECKING:
+    from .module import Module
+
+__all__ = ["SAMPLES", "Flow", "Layer", "measure", "not_finite"]
+
+SAMPLES = 256
+"""How many samples are looked at."""
+
+VANISHES, EXPLODES = 1e-4, 1e3
+"""Gradients fade below, or grow beyond, so much of what they are nearer to the output.
+
+Networks that learn stay well within: a few layers of sigmoids keep 1e-2, residual and ReLU
+networks with their usual initialisation 0.1 to 10.
+"""
+
+BLOCKED = 0.9
+"""The share of dead or saturated units from which a layer counts as blocked."""
+
+ALIASES = ("reshape", "transpose", "astype", "broadcast_to")
+"""Operations after which a weight still is that weight."""
+
+
+@dataclass
+class Activation:
+    """A function between two layers, and which share of its outputs let no gradient through."""
+
+    name: str
+    share: float
+
+    def __str__(self) -> str:
+        if self.name == "relu":
+            return f"{self.share:.0%} of its ReLU units are dead: 0 for every sample"
+        return f"its {self.name} is {self.share:.0%} saturated"
+
+
+@dataclass
+class Layer:
+    """A layer with weights, in depth order.
+
+    `gradient` is the root mean square of the gradient at its output before the activation,
+    `weights` that of the weights themselves, `gain` by how much typical gradients grow on the way
+    from here to its input: weights' root mean square times the square root of its outputs.
+    """
+
+    name: str
+    gradient: float
+    weights: float
+    gain: float
+    activations: list[Activation] = field(default_factory=list)
+
+
+@dataclass
+class Flow:
+    """The verdict: "healthy", "vanishes", "explodes", "blocked", or "none" where there is none.
+
+    Printed it is one line.  `layers` has the numbers behind it, from the input to the output.
+    """
+
+    verdict: str
+    layers: list[Layer]
+    at: str = ""
+    cause: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        if self.verdict == "healthy":
+            sizes = [layer.gradient for layer in self.layers]
+            ends = f"|g| {sizes[0]:.1e} at {self.layers[0].name}"
+            if len(sizes) > 1:
+                ends += f", {sizes[-1]:.1e} at {self.layers[-1].name}"
+            return f"gradient flow: healthy ({ends})"
+        place = f" at {self.at}" if self.at else ""
+        fix = f"; {self.fix}" if self.fix else ""
+        return f"gradient flow: {self.verdict}{place}: {self.cause}{fix}"
+
+
+def measure(model: Module, compiled: Any, batch: Any) -> Flow:
+    """The verdict on this model with this batch; gradients that it has are left as they are."""
+    parameters = model.named_parameters()
+    before = [p._grad for _, p in parameters]
+    try:
+        with training(False):
+            loss = compiled.measure(model(batch.x), batch)
+            loss.backward(retain_graph=True)
+        return judge(layers_of(loss, {p: name for name, p in parameters}))
+    finally:
+        for (_, p), gradient in zip(parameters, before, strict=True):
+            p._grad = gradient
+
+
+# --- what there is ------------------------------------------------------------------------
+
+
+def rms(raw: Any) -> float:
+    """The root mean square, in float64 so that neither 1e-30 nor 1e30 is lost when squared."""
+    x = raw.astype("float64")
+    return sqrt(float((x * x).mean()))
+
+
+def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
+    """The layers that the loss was computed with, in the order of their first use."""
+    wide = any(p.ndim > 1 for p in names)
+    weights = {p: name for p, name in names.items() if p.ndim > 1 or not wide}
+    found: list[Layer] = []
+    for node in reversed(history(loss)):
+        op = node.op
+        if op is None or node._grad is None:
+            continue
+        if op.name in ALIASES and node.inputs[0] in weights:
+            weights[node] = weights[node.inputs[0]]
+            continue
+        used = [x for x in node.inputs if x in weights]
+        for x in used:
+            name = weights[x].rpartition(".")[0] or weights[x]
+            if all(name != layer.name for layer in found):
+                size = rms(x.raw)
+                gain = size * sqrt(x.shape[-1])
+                found.append(Layer(name, rms(_raw(node._grad)), size, gain))
+        if not used and found:
+            found[-1].activations += _activation(node)
+    return found
+
+
+def _raw(gradient: Any) -> Any:
+    return gradient.raw if isinstance(gradient, Node) else gradient
+
+
+def _activation(node: Node) -> list[Activation]:
+    """Which share of this node lets no gradient through, if it is an activation."""
+    name, y = node.op.name if node.op else "", node.raw
+    if name == "relu":
+        dead = (y.reshape(-1, y.shape[-1]) if y.ndim > 1 else y).max(axis=0) <= 0
+        return [Activation(name, float(dead.mean()))]
+    if name == "sigmoid":  # its slope is below a twelfth of the steepest
+        return [Activation(name, float(((y < 0.02) | (y > 0.98)).mean()))]
+    if name == "tanh":
+        return [Activation(name, float((abs(y) > 0.96).mean()))]
+    return []
+
+
+# --- what it means ------------------------------------------------------------------------
+
+
+def judge(layers: list[Layer]) -> Flow:
+    """The verdict on these layers."""
+    if not layers:
+        return Flow("none", layers, cause="no weights lie on the way from the input to the loss")
+    sizes = [layer.gradient for layer in layers]
+    last = len(layers) - 1
+    if sizes[last] == 0:
+        if any(a.share >= BLOCKED for a in layers[last].activations):
+            return _vanishes(layers, last)
+        return Flow("none", layers, cause="the loss is flat here, its gradient is 0 everywhere")
+    largest = smallest = sizes[last]
+    for i in reversed(range(last + 1)):
+        if not isfinite(sizes[i]) or sizes[i] > EXPLODES * smallest:
+            return _explodes(layers, i)
+        if sizes[i] < VANISHES * largest:
+            return _vanishes(layers, i)
+        largest, smallest = max(largest, sizes[i]), min(smallest, sizes[i])
+    for layer in layers[:last]:
+        worst = _worst(layer)
+        if worst and worst.share >= BLOCKED:
+            return Flow("blocked", layers, layer.name, str(worst), _mend(worst))
+    return Flow("healthy", layers)
+
+
+def _worst(layer: Layer) -> Activation | None:
+    return max(layer.activations, key=lambda a: a.share, default=None)
+
+
+def _mend(activation: Activation) -> str:
+    if activation.name == "relu":
+        return "lower the learning rate, or try he_normal or LeakyReLU"
+    return "scale inputs and initial weights down, or try ReLU"
+
+
+def _size(layers: list[Layer], i: int) -> str:
+    """|g| and how it compares with the next layer's."""
+    told = f"|g| {layers[i].gradient:.1e}"
+    if i + 1 == len(layers):
+        return told
+    ratio = layers[i].gradient / layers[i + 1].gradient
+    return f"{told}, {ratio:.2g} of {layers[i + 1].name}'s"
+
+
+def _vanishes(layers: list[Layer], i: int) -> Flow:
+    behind = layers[i:]  # what the gradient came through
+    worst = max((w for w in map(_worst, behind) if w), key=lambda a: a.share, default=None)
+    if worst and worst.share >= 0.5:
+        at = next(layer.name for layer in behind if worst in layer.activations)
+        where = str(worst) if at == layers[i].name else f"in {at} {worst}"
+        cause, fix = where, _mend(worst)
+    elif layers[i + 1].gain < 0.1 and layers[i].gradient < 0.1 * layers[i + 1].gradient:
+        cause = f"the weights of {layers[i + 1].name} are small, {layers[i + 1].weights:.1e}"
+        fix = "start from he_normal or glorot_uniform"
+    else:
+        steps = len(behind) - 1
+        kept = (layers[i].gradient / layers[-1].gradient) ** (1 / steps)
+        kinds = {a.name for layer in behind for a in layer.activations}
+        cause = f"too deep, each of {steps} layers keeps {kept:.2g} of it"
+        fix = "use ReLU with he_normal" if kinds & {"sigmoid", "tanh"} else "add skip connections"
+        fix += ", or fewer layers"
+    return Flow("vanishes", layers, layers[i].name, f"{_size(layers, i)}; {cause}", fix)
+
+
+def _explodes(layers: list[Layer], i: int) -> Flow:
+    fix = "start from smaller weights (he_normal, glorot_uniform) or compile with clip_norm=1"
+    if not isfinite(layers[i].gradient):
+        return Flow("explodes", layers, layers[i].name, f"|g| is {layers[i].gradient}", fix)
+    steps = len(layers) - 1 - i
+    grows = (layers[i].gradient / layers[-1].gradient) ** (1 / steps)
+    gain = max(layers[i + 1 :], key=lambda layer: layer.gain)
+    cause = (
+        f"{_size(layers, i)}; each of {steps} layers multiplies it by {grows:.2g}, "
+        f"the weights of {gain.name} are large, {gain.weights:.1e}"
+    )
+    return Flow("explodes", layers, layers[i].name, cause, fix)
+
+
+# --- a loss that is no number -------------------------------------------------------------
+
+
+def not_finite(model: Module, loss: Tensor | None, epoch: int, batch: int) -> str:
+    """What to say of a loss that is NaN or infinite; `loss` is at hand while its graph is."""
+    told = f"fit: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}."
+    if loss is not None:
+        told = f"fit: the loss is {loss.item()} in epoch {epoch + 1}, batch {batch + 1}."
+    mend = "Lower the learning rate, or compile with clip_norm=1."
+    for name, p in model.named_parameters():
+        if not _finite(p):
+            return f"{told} {name} is not finite any more: the last step was too large. {mend}"
+    modules = {module: path for path, module in model.named_modules()}
+    for node in reversed(history(loss)) if loss is not None else []:
+        if node.op is not None and not _finite(node):
+            scope = node.scope
+            while scope and not modules.get(scope.owner):
+                scope = scope.parent
+            layer = f"in layer {modules[scope.owner]}" if scope else "in the loss"
+            return f"{told} The first result that is not finite: {node.op.name} {layer}. {mend}"
+    return f"{told} {mend}"
+
+
+def _finite(node: Node) -> bool:
+    """Whether every element is; NaN and infinity show in the largest magnitude."""
+    return isfinite(float(abs(node.raw).max()))

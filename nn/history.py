@@ -1,0 +1,114 @@
+"""`History`: what `fit` returns, as numbers, as text and as a picture."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+__all__ = ["History", "sparkline"]
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+INK, FAINT, RULE = "#1f2937", "#5f6b7a", "#d8dee6"
+TRAIN, HELD_OUT = "#3b7dc4", "#b45309"
+TITLES = {"auc": "AUC", "f1": "F1", "mae": "MAE", "mse": "MSE", "r2": "R²"}
+
+
+def sparkline(numbers: list[float], width: int = 24) -> str:
+    """A row of blocks from the smallest number (▁) to the largest (█), at most `width` of them."""
+    if len(numbers) > width:
+        numbers = [numbers[i * (len(numbers) - 1) // (width - 1)] for i in range(width)]
+    finite = [x for x in numbers if isfinite(x)]
+    if not finite:
+        return " " * len(numbers)
+    low, high = min(finite), max(finite)
+    step = (high - low) / (len(BLOCKS) - 1) or 1.0
+    return "".join(BLOCKS[round((x - low) / step)] if isfinite(x) else " " for x in numbers)
+
+
+class History:
+    """The course of a training.
+
+    `history` maps "loss", "val_loss" and each metric to one number per epoch, `epoch` lists the
+    epochs, counted from 0, and `flow` is the verdict on the gradients after the last of them.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+        self.flow: Any = None
+
+    def append(self, epoch: int, logs: dict[str, float]) -> None:
+        """Take down the numbers of an epoch."""
+        self.epoch.append(epoch)
+        for key, value in logs.items():
+            self.history.setdefault(key, []).append(value)
+
+    def __repr__(self) -> str:
+        count = len(self.epoch)
+        lines = [f"History of {count} epoch{'s' if count != 1 else ''}"]
+        width = max(map(len, self.history), default=0)
+        for key, values in self.history.items():
+            course = f"{values[0]:.4g} → {values[-1]:.4g}" if count > 1 else f"{values[0]:.4g}"
+            lines.append(f"  {key:<{width}}  {sparkline(values)}  {course}")
+        return "\n".join([*lines, *([f"  {self.flow}"] if self.flow else [])])
+
+    def plot(self, path: Any = None) -> Any:
+        """Draw loss and metrics over the epochs, one panel each, and save them if a path is given.
+
+        Training is blue and solid, validation amber and dashed.  Returns matplotlib's Figure;
+        matplotlib is the extra `glassgrad[viz]`.
+        """
+        # pyplot is imported for its side effect: a notebook then shows the figure that we return
+        import matplotlib.pyplot  # noqa: F401
+        from matplotlib.figure import Figure
+
+        if not self.epoch:
+            raise ValueError("plot: no epoch has been trained yet")
+        keys = [key for key in self.history if not key.startswith("val_")]
+        figure = Figure(figsize=(4.6 * len(keys), 3.4), dpi=144, layout="constrained")
+        figure.patch.set_facecolor("white")
+        panels = figure.subplots(1, len(keys), squeeze=False)[0]
+        for panel, key in zip(panels, keys, strict=True):
+            self._panel(panel, key)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def _panel(self, panel: Any, key: str) -> None:
+        """One quantity: its two lines, each named where it ends."""
+        epochs = [e + 1 for e in self.epoch]
+        lines = [("training", key, TRAIN, "-"), ("validation", f"val_{key}", HELD_OUT, (0, (4, 2)))]
+        ends = []
+        for label, name, colour, style in lines:
+            if name in self.history:
+                values = self.history[name]
+                first = epochs[len(epochs) - len(values) :]
+                panel.plot(
+                    first, values, color=colour, linestyle=style, linewidth=1.8,
+                    marker="o" if len(epochs) == 1 else None, solid_capstyle="round",
+                )  # fmt: skip
+                ends.append((values[-1], f"{label}  {values[-1]:.3g}", colour))
+        panel.set_title(
+            TITLES.get(key, key.replace("_", " ")), loc="left", fontsize=11, color=INK, pad=10
+        )
+        panel.set_xlabel("epoch", color=FAINT, fontsize=9)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.tick_params(colors=FAINT, labelsize=8.5, length=0)
+        panel.grid(axis="y", color=RULE, linewidth=0.8)
+        panel.set_axisbelow(True)
+        for side in ("top", "right", "left"):
+            panel.spines[side].set_visible(False)
+        panel.spines["bottom"].set_color(RULE)
+        low, high = panel.get_ylim()
+        apart = (high - low) * 0.085  # the height of a line of text
+        ends.sort()
+        if len(ends) == 2 and ends[1][0] - ends[0][0] < apart:
+            middle = (ends[0][0] + ends[1][0]) / 2
+            places = [middle - apart / 2, middle + apart / 2]
+        else:
+            places = [end[0] for end in ends]
+        for (_, text, colour), place in zip(ends, places, strict=True):
+            panel.annotate(
+                text, (epochs[-1], place), xytext=(6, 0), textcoords="offset points",
+                va="center", fontsize=8.5, color=colour, annotation_clip=False,
+            )  # fmt: skip

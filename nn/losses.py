@@ -1,0 +1,413 @@
+"""Losses: how far predictions are from the truth, as one number to make small.
+
+    loss = MeanSquaredError()
+    loss(y_pred, y_true)                  the mean over the batch
+    loss(y_pred, y_true, sample_weight)   Σ wᵢ lossᵢ / N, as Keras has it
+    loss.per_sample(y_pred, y_true)       (N,), one number per sample
+
+The prediction comes first, as in PyTorch.  Shapes must be the same; the one exception is truth
+(N,) for a prediction (N, 1), which is read as (N, 1): broadcasting would compare each prediction
+with every sample, in silence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from autograd import Tensor
+from autograd.errors import DomainError, DTypeError, ShapeError
+from autograd.ops import elementwise, linear
+from autograd.ops.elementwise import where
+
+from .names import lookup
+
+__all__ = [
+    "BinaryCrossentropy", "CategoricalCrossentropy", "Hinge", "Huber", "KLDivergence", "Loss",
+    "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "get",
+    "huber_loss", "l1_loss", "mse_loss",
+]  # fmt: skip
+
+EPSILON = 1e-7
+"""Probabilities are kept this far from 0 and 1, as in Keras, so that their logarithm is finite."""
+
+_binary_with_logits = elementwise.binary_cross_entropy_with_logits.recorder(Tensor)
+_softmax_cross_entropy = linear.softmax_cross_entropy.recorder(Tensor)
+
+
+class Loss:
+    """What losses share: reading the truth, and reducing.  A subclass writes `elements`."""
+
+    checked = False
+    """Set this where all labels are known to be in range, and they are not looked at again."""
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """The loss of each element or sample, (N, …), for shapes that fit."""
+        raise NotImplementedError(f"{type(self).__name__} has no `elements(y_pred, y_true)`")
+
+    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The truth as a tensor of the shape that this loss compares with the prediction."""
+        return _same_shape(self, y_pred, _truth(y_true, y_pred))
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        """Raise DomainError for truth that cannot be; by default all is possible."""
+
+    def losses(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The loss of each element or sample, (N, …), for whatever is given."""
+        if y_pred.__class__ is not Tensor:
+            y_pred = Tensor(y_pred)
+        y_true = self.align(y_pred, y_true)
+        if not y_pred.size:
+            raise ShapeError(f"{self.name}: the batch is empty, {y_pred.shape}; it has no mean")
+        if not self.checked:
+            self.check(y_pred, y_true)
+        return self.elements(y_pred, y_true)
+
+    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The loss of each sample, (N,): the mean over what the sample has."""
+        found = self.losses(y_pred, y_true)
+        return found if found.ndim == 1 else found.reshape(found.shape[0], -1).mean(axis=1)
+
+    def __call__(self, y_pred: Tensor, y_true: Any, sample_weight: Any = None) -> Tensor:
+        """The mean over the batch; with weights, Σ wᵢ lossᵢ / N.
+
+        Dividing by N and not by Σ wᵢ keeps the gradient of a batch of light samples small.
+        """
+        if sample_weight is None:
+            return self.losses(y_pred, y_true).mean()
+        found = self.per_sample(y_pred, y_true)
+        weight = _truth(sample_weight, found)
+        if weight.shape != found.shape:
+            raise ShapeError(
+                f"{self.name}: sample_weight has shape {weight.shape}, but there are "
+                f"{found.shape[0]} samples; it must be {found.shape}"
+            )
+        return (found * weight).mean()
+
+    @property
+    def name(self) -> str:
+        """The class's name, for errors."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{self.name}({facts})"
+
+
+# --- reading what is given ---
+
+
+def _truth(data: Any, like: Tensor) -> Tensor:
+    """Given data as a tensor; floats that are no tensor yet take the prediction's dtype."""
+    if data.__class__ is Tensor:
+        return data
+    tensor = Tensor(data, backend=like.backend)
+    return tensor.astype(like.dtype) if tensor.dtype.kind == "f" else tensor
+
+
+def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
+    shape, given = y_pred.shape, y_true.shape
+    if given == shape:
+        return y_true
+    if len(shape) == 2 and shape[1] == 1 and given == shape[:1]:
+        return y_true.reshape(shape)
+    hint = ""
+    if len(given) == 1 and len(shape) == 2 and given[0] == shape[0]:
+        hint = f"\n  Labels of {shape[1]} classes need SparseCategoricalCrossentropy."
+    elif shape == (*given, 1) or given == (*shape, 1):
+        hint = "\n  Reshape one of them: y.reshape(-1, 1), or y.reshape(-1)."
+    raise ShapeError(
+        f"{loss.name}: prediction and truth differ in shape, and are not broadcast\n"
+        f"  y_pred  {shape} {y_pred.dtype}\n"
+        f"  y_true  {given} {y_true.dtype}{hint}"
+    )
+
+
+def _logits(y_pred: Tensor, activation: str) -> Tensor | None:
+    """What the activation that made a prediction was applied to, if that is what made it.
+
+    Cross-entropy computed from it neither overflows nor loses digits, and saves the way through
+    the activation, which then is not part of the loss's graph.
+    """
+    op = y_pred.op
+    if op is None or op.name != activation or not y_pred.inputs:
+        return None
+    if y_pred.params.get("axis", -1) not in (-1, y_pred.ndim - 1):
+        return None
+    logits: Tensor = y_pred.inputs[0]  # type: ignore[assignment]
+    return logits
+
+
+def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
+    """Raise DomainError for the first label outside [low, high], or NaN, naming its place."""
+    raw = labels.raw
+    if raw.min() >= low and raw.max() <= high:
+        return
+    for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
+        if not low <= label <= high:
+            place = []
+            for size in reversed(labels.shape):
+                i, at = divmod(i, size)
+                place.insert(0, at)
+            raise DomainError(
+                f"{what}: y_true[{', '.join(map(str, place))}] is {label}, outside "
+                f"[{low}, {high}]. {hint}"
+            )
+
+
+# --- distances ---
+
+
+class MeanSquaredError(Loss):
+    """(x - t)²."""
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        error = y_pred - y_true
+        return error * error
+
+
+class MeanAbsoluteError(Loss):
+    """|x - t|."""
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        return (y_pred - y_true).abs()
+
+
+class Huber(Loss):
+    """½ e² for errors e up to delta, beyond it the tangent δ (|e| - ½ δ) (Huber 1964)."""
+
+    def __init__(self, delta: float = 1.0) -> None:
+        if not delta > 0:
+            raise ValueError(f"Huber: delta must be above 0, not {delta}")
+        self.delta = delta
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        distance = (y_pred - y_true).abs()
+        near = distance.clip(high=self.delta)
+        return near * (distance - 0.5 * near)
+
+
+class Hinge(Loss):
+    """max(1 - t x, 0) for a score x and t of -1 or 1; truth of 0 and 1 is read as -1 and 1."""
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        check_range(self.name, y_true, -1, 1, "Labels are -1 and 1, or 0 and 1.")
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        if ((y_true == 0) | (y_true == 1)).all():
+            y_true = 2 * y_true - 1
+        return (1 - y_true * y_pred).relu()
+
+
+class KLDivergence(Loss):
+    """Σ t log(t / p) over the last axis, for two distributions; both are kept from 0."""
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        check_range(self.name, y_true, 0, 1, "The truth must hold probabilities.")
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        t, p = y_true.clip(EPSILON, 1.0), y_pred.clip(EPSILON, 1.0)
+        return (t * (t / p).log()).sum(axis=-1)
+
+
+# --- cross-entropies ---
+
+
+class BinaryCrossentropy(Loss):
+    """-t log p - (1 - t) log(1 - p) for a probability p and truth t in [0, 1].
+
+    With `from_logits` the prediction is x where p = σ(x).  Without, it is computed from x all
+    the same where the prediction is the recorded result of a sigmoid.
+    """
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        check_range(self.name, y_true, 0, 1, "Two classes are labelled 0 and 1.")
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        x = y_pred if self.from_logits else _logits(y_pred, "sigmoid")
+        if x is not None:
+            return _binary_with_logits(x, y_true)  # type: ignore[no-any-return]
+        p = y_pred.clip(EPSILON, 1 - EPSILON)
+        return -(y_true * p.log() + (1 - y_true) * (1 - p).log())
+
+
+class CategoricalCrossentropy(Loss):
+    """-Σ t log p over the last axis, for truth that is a distribution, such as one-hot rows.
+
+    With `from_logits` the prediction is x where p = softmax(x).  Without, it is computed from x
+    all the same where the prediction is the recorded result of a softmax; else p is divided by
+    its sum first, as in Keras.
+    """
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        check_range(self.name, y_true, 0, 1, "Rows must be distributions, such as one-hot rows.")
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        x = y_pred if self.from_logits else _logits(y_pred, "softmax")
+        if x is not None:
+            log_p = x.log_softmax()
+        else:
+            p = y_pred / y_pred.sum(axis=-1, keepdims=True)
+            log_p = p.clip(EPSILON, 1 - EPSILON).log()
+        return -(y_true * log_p).sum(axis=-1)
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """-log p[label] for probabilities (…, classes) and integer labels (…) or (…, 1).
+
+    With `from_logits` the prediction is x where p = softmax(x).  Without, it is computed from x
+    all the same where the prediction is the recorded result of a softmax.
+    """
+
+    def __init__(self, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        labels = _truth(y_true, y_pred)
+        wanted, given = y_pred.shape[:-1], labels.shape
+        if given != wanted:
+            if y_pred.ndim < 2 or given != (*wanted, 1):
+                one_hot = given == y_pred.shape
+                raise ShapeError(
+                    f"{self.name}: the labels do not fit the prediction (…, classes)\n"
+                    f"  y_pred  {y_pred.shape} {y_pred.dtype}\n"
+                    f"  y_true  {given} {labels.dtype}\n"
+                    + ("  One-hot truth needs CategoricalCrossentropy." if one_hot else
+                       f"  Labels of shape {wanted} are needed.")
+                )  # fmt: skip
+            labels = labels.reshape(wanted)
+        if labels.dtype.kind not in "iu":
+            raise DTypeError(
+                f"{self.name}: labels must be integers, not {labels.dtype}. "
+                'Convert them: y.astype("int64").'
+            )
+        return labels
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        top = y_pred.shape[-1] - 1
+        check_range(self.name, y_true, 0, top, f"The model predicts {top + 1} classes.")
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        x = y_pred if self.from_logits else _logits(y_pred, "softmax")
+        if x is not None:
+            return _softmax_cross_entropy(x, y_true)  # type: ignore[no-any-return]
+        p = y_pred.clip(EPSILON, 1 - EPSILON)
+        chosen = p.gather(-1, y_true.reshape(*y_true.shape, 1))
+        return -chosen.log().reshape(y_true.shape)
+
+
+# --- by name ---
+
+
+class Custom(Loss):
+    """A loss made of a function of prediction and truth, that gives (N, …) or one number.
+
+    A function whose parameters are called `y_true` and `y_pred` is called with these names, in
+    whatever order it has them, so that one written for Keras works.
+    """
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        self.function = function
+        try:
+            names = set(inspect.signature(function).parameters)
+        except ValueError:  # a built-in function that does not tell
+            names = set()
+        self.by_name = names >= {"y_true", "y_pred"}
+
+    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        return _truth(y_true, y_pred)
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        if self.by_name:
+            return self.function(y_true=y_true, y_pred=y_pred)
+        return self.function(y_pred, y_true)
+
+    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        found = self.losses(y_pred, y_true)
+        if not found.ndim:
+            raise ShapeError(
+                f"{self.name}: it gives one number for the whole batch, which sample or class "
+                "weights cannot weigh. Let it return one per sample, (N,)."
+            )
+        return found.reshape(found.shape[0], -1).mean(axis=1)
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+
+_BY_NAME: dict[str, type[Loss]] = {
+    "mse": MeanSquaredError, "mean_squared_error": MeanSquaredError,
+    "mae": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError, "huber": Huber,
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "hinge": Hinge, "kl_divergence": KLDivergence,
+}  # fmt: skip
+
+
+def get(loss: str | Loss | type[Loss] | Callable[..., Tensor]) -> Loss:
+    """The loss of that name, or of that function of prediction and truth."""
+    found = lookup("loss", _BY_NAME, loss)
+    if isinstance(found, type):
+        found = found()
+    return found if isinstance(found, Loss) else Custom(found)
+
+
+# --- as functions, with PyTorch's names ---
+
+
+def _reduced(loss: Loss, y_pred: Tensor, y_true: Any, reduction: str) -> Tensor:
+    found = loss.losses(y_pred, y_true)
+    if reduction == "mean":
+        return found.mean()
+    if reduction == "sum":
+        return found.sum()
+    if reduction == "none":
+        return found
+    raise ValueError(f"{loss.name}: reduction {reduction!r} is none of mean, sum, none")
+
+
+def mse_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
+    """(x - t)², reduced by "mean", "sum" or "none"."""
+    return _reduced(MeanSquaredError(), y_pred, y_true, reduction)
+
+
+def l1_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
+    """|x - t|."""
+    return _reduced(MeanAbsoluteError(), y_pred, y_true, reduction)
+
+
+def huber_loss(
+    y_pred: Tensor, y_true: Any, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """½ e² near 0, linear beyond delta."""
+    return _reduced(Huber(delta), y_pred, y_true, reduction)
+
+
+def binary_cross_entropy(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
+    """-t log p - (1 - t) log(1 - p) for probabilities p."""
+    return _reduced(BinaryCrossentropy(), y_pred, y_true, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Tensor, y_true: Any, reduction: str = "mean"
+) -> Tensor:
+    """The same for p = σ(logits)."""
+    return _reduced(BinaryCrossentropy(from_logits=True), logits, y_true, reduction)
+
+
+def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
+    """-log softmax(logits)[label] for integer labels, or -Σ t log softmax for distributions t."""
+    labels = _truth(labels, logits)
+    sparse = labels.dtype.kind in "iu" and labels.shape != logits.shape
+    kind = SparseCategoricalCrossentropy if sparse else CategoricalCrossentropy
+    return _reduced(kind(from_logits=True), logits, labels, reduction)

@@ -1,0 +1,62 @@
+"""Metrics: what to tell a person about a model, exact over any number of batches.
+
+A metric adds up what it needs batch by batch (`update`) and divides once (`result`), so the last,
+smaller batch weighs no more than it should.  `prediction` comes first and `target` second, as in
+the losses.  Definitions are scikit-learn's, against which they are tested.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..names import lookup
+from .base import Metric
+from .counts import F1, Counts, Precision, Recall
+from .means import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    Custom,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalAccuracy,
+    TopKAccuracy,
+)
+from .whole import AUC, R2
+
+__all__ = [
+    "AUC", "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "F1", "MeanAbsoluteError",
+    "MeanSquaredError", "Metric", "Precision", "R2", "Recall", "SparseCategoricalAccuracy",
+    "TopKAccuracy", "get",
+]  # fmt: skip
+
+NAMES: dict[str, type[Metric]] = {
+    "accuracy": Accuracy, "acc": Accuracy, "binary_accuracy": BinaryAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "precision": Precision, "recall": Recall, "f1": F1, "auc": AUC,
+    "mae": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError,
+    "mse": MeanSquaredError, "mean_squared_error": MeanSquaredError, "r2": R2,
+}  # fmt: skip
+
+
+def get(metric: Any, logits: bool = False) -> Metric:
+    """A metric by name, class, object or function of (prediction, target).
+
+    "top_3_accuracy" is `TopKAccuracy(3)`, with any number.  Where predictions are `logits`, the
+    threshold between no and yes of a metric that is asked for by name is 0 instead of 0.5.
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    if isinstance(metric, str) and (top := re.fullmatch(r"top_(\d+)(_accuracy)?", metric)):
+        return TopKAccuracy(int(top[1]), name=metric)
+    found = lookup("metric", NAMES, metric)
+    if not isinstance(metric, str):
+        return Custom(found)
+    if logits and issubclass(found, (Accuracy, BinaryAccuracy, Counts)):
+        return found(metric, threshold=0.0)
+    made: Metric = found(metric)
+    return made

@@ -1,0 +1,82 @@
+"""Weights into a module and onto the disk, all of them or none."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograd.dtypes import is_float
+
+if TYPE_CHECKING:
+    from .module import Module
+
+__all__ = ["load", "save", "take"]
+
+
+def take(module: Module, state: dict[str, Any], strict: bool) -> None:
+    """Put arrays into the parameters and buffers of the same path; see `load_state_dict`."""
+    for path, layer in module.unbuilt():
+        own = f"{path}." if path else ""
+        layer.build_from({k[len(own) :]: a for k, a in state.items() if k.startswith(own)})
+    tensors = dict(module.named_tensors())
+    faults = []
+    if strict:
+        faults += [f"missing     {path}" for path in tensors if path not in state]
+        faults += [f"unexpected  {path}" for path in state if path not in tensors]
+    for path, tensor in tensors.items():
+        if path not in state:
+            continue
+        array = state[path]
+        if tuple(array.shape) != tensor.shape:
+            faults.append(f"shape       {path}: {tensor.shape} here, {tuple(array.shape)} given")
+        elif is_float(array.dtype) is not is_float(tensor.dtype):
+            faults.append(f"dtype       {path}: {tensor.dtype} here, {array.dtype} given")
+    if faults:
+        hint = "\n  strict=False passes over missing and unexpected names" if strict else ""
+        raise ValueError(
+            f"load_state_dict: {type(module).__name__} cannot take these weights\n  "
+            + "\n  ".join(faults)
+            + hint
+        )
+    for path, tensor in tensors.items():
+        if path in state:
+            array = state[path]
+            tensor.assign(array if array.dtype == tensor.dtype else array.astype(tensor.dtype))
+
+
+def save(module: Module, path: Any) -> None:
+    """Write the weights to a .safetensors file.
+
+    The file appears under its name when it is complete and on the disk, so that a crash leaves
+    the old one as it was.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    target = Path(path)
+    # `state_dict` copies to C order: safetensors writes the bytes of a transposed array unturned
+    data = to_bytes(module.state_dict(), metadata={"format": "glassgrad"})
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, target)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def load(module: Module, path: Any, strict: bool) -> None:
+    """Read the weights from a .safetensors file, which unlike a pickle cannot run code."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"load: {path} is not a whole .safetensors file ({error}); write one with model.save"
+        ) from error
+    take(module, state, strict)
