@@ -354,7 +354,7 @@ def softsign(x: Any) -> Any:
 
 def hardtanh(x: Any, low: float = -1.0, high: float = 1.0) -> Any:
     """x kept between low and high; unlike `clip`'s, its gradient at either is 0."""
-    return e.where((x > low) & (x < high), x, e.where(x <= low, low, high))
+    return e.where(x <= low, low, e.where(x >= high, high, x))
 
 
 def log_sigmoid(x: Any) -> Any:

@@ -111,7 +111,11 @@ def bound(node: Node, frame: FrameType) -> str | None:
 
 def _visible(frame: FrameType) -> Iterator[tuple[str, Any]]:
     """What the code of a frame can name: its variables, what they hold, its `self`, its globals."""
-    plain = {name: x for name, x in frame.f_locals.items() if not name.startswith("__")}
+    plain = {
+        name: x
+        for name, x in frame.f_locals.items()
+        if name.isidentifier() and not name.startswith("__")
+    }
     globals_ = {name: x for name, x in frame.f_globals.items() if not name.startswith("_")}
     yield from plain.items()
     yield from globals_.items()
@@ -240,8 +244,9 @@ def _results(nodes: list[Node]) -> dict[Node, list[Scope]]:
             readers = read_in.get(node, [])
             if not readers or any(id(scope) not in around for around in readers):
                 leaving.setdefault(id(scope), []).append(node)
+    alone = {key: left[0] for key, left in leaving.items() if len(left) == 1}
     return {
-        node: [s for s in _scopes(node.scope) if leaving.get(id(s)) == [node]]
+        node: [s for s in _scopes(node.scope) if alone.get(id(s)) is node]
         for node in nodes
         if node.scope is not None
     }

@@ -11,8 +11,9 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from functools import wraps
 from itertools import count
 from types import CodeType
 from typing import Any, ClassVar, overload
@@ -49,7 +50,7 @@ _state: ContextVar[State] = ContextVar("autograd.state", default=State(True, Non
 current: Callable[[], State] = _state.get
 
 
-class no_grad(ContextDecorator):
+class no_grad:
     """Compute without recording, as a block or as a decorator.
 
     >>> from autograd import Tensor, no_grad
@@ -61,6 +62,39 @@ class no_grad(ContextDecorator):
     """
 
     recording: ClassVar[bool] = False
+
+    def __call__(self, f: Any) -> Any:
+        """Decorate a function; of a generator or coroutine, every step runs in the block."""
+        kind = type(self)  # one block per call: threads must not share one
+
+        @wraps(f)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            with kind():
+                return f(*args, **kwargs)
+
+        @wraps(f)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            with kind():
+                return await f(*args, **kwargs)
+
+        @wraps(f)
+        def stepped(*args: Any, **kwargs: Any) -> Any:
+            steps = f(*args, **kwargs)
+            advance, sent = steps.send, None
+            while True:
+                try:
+                    with kind():
+                        item = advance(sent)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    advance, sent = steps.send, (yield item)
+                except BaseException as thrown:
+                    advance, sent = steps.throw, thrown
+
+        if inspect.isgeneratorfunction(f):
+            return stepped
+        return awaited if inspect.iscoroutinefunction(f) else called
 
     def __enter__(self) -> None:
         self._tokens: list[Token[State]] = getattr(self, "_tokens", [])

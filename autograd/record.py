@@ -163,12 +163,16 @@ def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:
     alike = [x for x in fixed if x not in SELECTORS]
     if len(alike) > 1:
         first = alike[0]
-        differ = " or ".join(
-            f"{first}_.__class__ is not {x}_.__class__ or {first}_.dtype is not {x}_.dtype"
+        same = " and ".join(
+            f"{first}_.__class__ is {x}_.__class__ and {first}_.dtype is {x}_.dtype"
             for x in alike[1:]
         )
         pair = ", ".join(f"{x}_" for x in alike)
-        lines.append(f"if {differ}: {pair} = agree(op, ({', '.join(alike)}))")
+        lines += [
+            f"try: same = {same}",
+            "except AttributeError: same = False  # all are Python numbers",
+            f"if not same: {pair} = agree(op, ({', '.join(alike)}))",
+        ]
     expression = _expression(op, raws)
     if "xp" in expression:
         lines.append(f"xp = namespaces[{raws[0]}.__class__]")
@@ -196,6 +200,8 @@ def _settle(op: Op, fixed: list[str], rest: str) -> str:
     differ = f"raw.__class__ is not {x}.__class__"
     if not _keeps_dtype(op):
         differ += f" or raw.dtype is not {x}.dtype"
+    if fixed[0] in SELECTORS:  # `where(condition, 1.0, 0.0)`: numbers alone are no dtype to keep
+        differ += f" or raw.__class__ is not {fixed[1]}_.__class__"
     return f"if {differ}: raw = settle(raw, {raws})"
 
 

@@ -84,8 +84,8 @@ def sweep(
         freed.where = names.here()
     if arrays:
         for x, g in found.items():
-            if g.dtype != x.dtype:  # a bfloat16 array times a Python number is float32
-                found[x] = astype(g, dtype=x.dtype)
+            if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
+                found[x] = astype(g, dtype=x.raw.dtype)
     return found
 
 

@@ -167,7 +167,7 @@ class Tensor(Node):
         """The gradient of the last backward passes, or None where none has been."""
         g = self._grad
         if g is not None and not isinstance(g, Node):
-            g = self._grad = Tensor.of(g)
+            g = self._grad = Tensor.of(namespaces[type(g)].asarray(g))  # NumPy makes 0-d a scalar
         return g
 
     @grad.setter
@@ -318,8 +318,9 @@ class Tensor(Node):
                     if old is not None and not create_graph and isinstance(old, Node):
                         old = old.raw
                     node._grad = g if old is None else old + g
-            else:
-                node._grad = g
+            elif not (node.extra and "retain" in node.extra):  # that has been kept already
+                # As data: a recorded gradient would lead back to its own node, a cycle.
+                node._grad = g.raw if isinstance(g, Node) else g
 
     def _seed(self, gradient: Any) -> Tensor:
         xp = namespaces[type(self.raw)]

@@ -22,7 +22,10 @@ def _lift(x: Any, op: Op) -> Value:
             f"{op.name}: a Value meets {names.describe(x)}. A Value is one number and a Tensor an "
             "array: compute with one kind, or take tensor.values() for its numbers."
         )
-    return Value(x, requires_grad=False)
+    z = Value(x, requires_grad=False)
+    if type(x) is int:
+        z.raw = x  # a float would make a float of the Fraction that it meets
+    return z
 
 
 _recorded = Recorder("Value", lift=_lift, explain=explain)
@@ -89,7 +92,10 @@ class Value(Node):
     def _backward_recorded(self, seed: Any) -> None:
         found = sweep([self], [Value(seed, requires_grad=False)], create_graph=True, keep=True)
         for node, g in found.items():
-            node._grad = g if node.op is not None or node._grad is None else node._grad + g
+            if node.op is not None:  # as data: a recorded gradient would lead back to its own node
+                node._grad = g.raw
+            else:
+                node._grad = g if node._grad is None else node._grad + g
 
     def zero_grad(self) -> None:
         """Forget the gradient."""

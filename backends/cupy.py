@@ -129,8 +129,8 @@ def erf(x: Any) -> Any:
 @_widened
 def xlogy(x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0."""
+    half = cupy.float16 in (getattr(x, "dtype", None), getattr(y, "dtype", None))
     z = _special.xlogy(x, y)
-    half = any(getattr(operand, "dtype", None) == cupy.float16 for operand in (x, y))
     return z.astype(cupy.float16) if half else z
 
 

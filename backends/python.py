@@ -49,7 +49,7 @@ def _whole(step: Callable[[Any], int]) -> Callable[[Any], Any]:
     return lambda x: type(x)(step(x)) if isfinite(x) else x
 
 
-floor, ceil, round = map(_whole, (math.floor, math.ceil, builtins.round))
+floor, ceil, round = _whole(math.floor), _whole(math.ceil), _whole(builtins.round)
 
 
 def maximum(x: Any, y: Any) -> Any:

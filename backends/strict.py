@@ -9,7 +9,7 @@ spells out).
 
     >>> from backends import strict
     >>> x = strict.from_host(numpy.ones(3, "float32"))
-    >>> with strict.log() as launched:
+    >>> with strict.watched() as launched:
     ...     y = strict.exp(x) + 1
     >>> launched
     ['exp', 'add']
@@ -68,23 +68,23 @@ METHODS = """
 
 Number = bool | int | float | complex
 
-_log: ContextVar[list[str] | None] = ContextVar("strict log", default=None)
+_watch: ContextVar[list[str] | None] = ContextVar("strict.watched", default=None)
 
 
 @contextmanager
-def log() -> Iterator[list[str]]:
+def watched() -> Iterator[list[str]]:
     """The names of what this block launches and, as "item" and "to_host", transfers."""
     launched: list[str] = []
-    token = _log.set(launched)
+    token = _watch.set(launched)
     try:
         yield launched
     finally:
-        _log.reset(token)
+        _watch.reset(token)
 
 
 def _launch(label: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Run a function of NumPy as a kernel: noted in the log, silent about NaN and overflow."""
-    launched = _log.get()
+    """Run a function of NumPy as a kernel: noted, and silent about NaN and overflow."""
+    launched = _watch.get()
     if launched is not None:
         launched.append(label)
     with numpy.errstate(all="ignore"):
@@ -299,7 +299,6 @@ def __getattr__(function: str) -> Any:
         return _launch(function, inner, *bare, **named)
 
     kernel.__name__, kernel.__doc__ = function, f"`numpy.{function}` on the device's arrays."
-    globals()[function] = kernel
     return kernel
 
 
@@ -324,7 +323,7 @@ def check() -> None:
 
 def to_host(x: Array) -> Any:
     """A copy of the array as a NumPy array: a transfer, and asked for."""
-    launched = _log.get()
+    launched = _watch.get()
     if launched is not None:
         launched.append("to_host")
     return x._inside.copy()
@@ -334,7 +333,7 @@ def from_host(x: Any) -> Array:
     """A copy of a NumPy array, on the device."""
     if not isinstance(x, (numpy.ndarray, numpy.generic)):
         raise BackendError(f"strict: from_host needs a NumPy array, not {_told(x)}")
-    launched = _log.get()
+    launched = _watch.get()
     if launched is not None:
         launched.append("from_host")
     return Array(numpy.array(x))

@@ -10,6 +10,8 @@
 
 # first, so that a foreign `autograd` is named before anything is imported from it
 from . import engine as engine
+
+# isort: split
 from . import activations, init, losses, metrics, optim, scalar
 from .activations import (
     ELU,

@@ -16,7 +16,7 @@ from autograd import Tensor
 from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.random import permutation
 
-__all__ = ["Data", "Place", "incoming", "is_on_host", "load", "split", "weights"]
+__all__ = ["Data", "Place", "incoming", "is_on_host", "load", "quiet", "split", "weights"]
 
 
 class Place(NamedTuple):
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 def incoming(data: Any, name: str, place: Place) -> Tensor:
-    """Anything array-like as a Tensor `(N, ...)`: floats in the place's dtype, integers as they are.
+    """Anything array-like as a Tensor `(N, ...)`: floats in the place's dtype, integers unchanged.
 
     Nested lists, NumPy arrays, data frames and Tensors of any backend are taken, without a copy
     where that is possible.  Text, ragged lists, no samples, NaN and infinity are errors.
@@ -46,7 +46,7 @@ def incoming(data: Any, name: str, place: Place) -> Tensor:
         raise ShapeError(f"{name} is empty: its shape is {tensor.shape}, there is nothing to learn")
     if tensor.dtype.kind in "iub":
         return tensor.to(place.backend)
-    with np.errstate(over="ignore"):  # what overflows is infinite, and named below
+    with quiet():  # what overflows is infinite, and named below
         moved = tensor.astype(place.dtype).to(place.backend)
     # NaN and infinity both survive in one of the two extremes, which need no array in between
     if not (isfinite(moved.min().item()) and isfinite(moved.max().item())):
@@ -56,11 +56,12 @@ def incoming(data: Any, name: str, place: Place) -> Tensor:
 
 def _array(data: Any, name: str) -> np.ndarray:
     if isinstance(data, Iterator):
-        raise DTypeError(f"{name} is a {type(data).__name__}: expected an array or list, list({name})?")
+        kind = type(data).__name__
+        raise DTypeError(f"{name} is a {kind}: expected an array or a list, such as list({name})")
     try:
         array = np.asarray(data)
     except ValueError:  # NumPy's "inhomogeneous shape"
-        raise ShapeError(f"{name} is ragged: its nested lists must all have the same length") from None
+        raise ShapeError(f"{name} is ragged: its nested lists must have the same length") from None
     if array.dtype.kind not in "fiubV" or array.dtype.names:
         first = f", {array.flat[0]!r:.40} first" if array.size else ""
         raise DTypeError(
@@ -112,7 +113,9 @@ class Data(NamedTuple):
         return Tensor(permutation(len(self)), dtype="int64", backend=self.x.backend)
 
 
-def load(x: Any, y: Any, sample_weight: Any, place: Place, names: tuple[str, str] = ("x", "y")) -> Data:
+def load(
+    x: Any, y: Any, sample_weight: Any, place: Place, names: tuple[str, str] = ("x", "y")
+) -> Data:
     """Samples, targets and weights, checked and moved; lengths that differ are a `ShapeError`."""
     if y is None:
         raise ShapeError(f"{names[1]} is None: expected a target for each sample of {names[0]}")
@@ -127,7 +130,8 @@ def load(x: Any, y: Any, sample_weight: Any, place: Place, names: tuple[str, str
     weight = incoming(sample_weight, "sample_weight", place)
     if weight.shape != (len(data),):
         raise ShapeError(
-            f"sample_weight has shape {weight.shape}: expected ({len(data)},), one number per sample"
+            f"sample_weight has shape {weight.shape}: expected one number per sample, "
+            f"({len(data)},)"
         )
     if weight.min().item() < 0:
         place_of = int(weight.argmin().item())
@@ -179,3 +183,8 @@ def split(data: Data, fraction: float) -> tuple[Data, Data]:
 def is_on_host(tensor: Tensor) -> bool:
     """Whether reading a number of this tensor costs no wait for a device."""
     return isinstance(tensor.raw, (np.ndarray, np.generic, float))
+
+
+def quiet() -> np.errstate:
+    """No warnings from NumPy in this block, where infinity and NaN are looked for and named."""
+    return np.errstate(all="ignore")

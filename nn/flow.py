@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autograd import Tensor
 from autograd.node import Node, history
 
+from .data import quiet
 from .mode import training
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
     parameters = model.named_parameters()
     before = [p._grad for _, p in parameters]
     try:
-        with training(False):
+        with training(False), quiet():
             loss = compiled.measure(model(batch.x), batch)
             loss.backward(retain_graph=True)
         return judge(layers_of(loss, {p: name for name, p in parameters}))
@@ -167,7 +168,8 @@ def judge(layers: list[Layer]) -> Flow:
     sizes = [layer.gradient for layer in layers]
     last = len(layers) - 1
     if sizes[last] == 0:
-        if any(a.share >= BLOCKED for a in layers[last].activations):
+        worst = _worst(layers[last])
+        if worst and worst.share >= BLOCKED:
             return _vanishes(layers, last)
         return Flow("none", layers, cause="the loss is flat here, its gradient is 0 everywhere")
     largest = smallest = sizes[last]
@@ -177,10 +179,11 @@ def judge(layers: list[Layer]) -> Flow:
         if sizes[i] < VANISHES * largest:
             return _vanishes(layers, i)
         largest, smallest = max(largest, sizes[i]), min(smallest, sizes[i])
-    for layer in layers[:last]:
+    for i, layer in enumerate(layers[:last]):
         worst = _worst(layer)
         if worst and worst.share >= BLOCKED:
-            return Flow("blocked", layers, layer.name, str(worst), _mend(worst))
+            cause = f"{worst}; {_size(layers, i)}"
+            return Flow("blocked", layers, layer.name, cause, _mend(worst))
     return Flow("healthy", layers)
 
 
@@ -195,28 +198,32 @@ def _mend(activation: Activation) -> str:
 
 
 def _size(layers: list[Layer], i: int) -> str:
-    """|g| and how it compares with the next layer's."""
+    """|g|, and how it compares with that of the next layer that has one."""
     told = f"|g| {layers[i].gradient:.1e}"
-    if i + 1 == len(layers):
+    following = next((layer for layer in layers[i + 1 :] if layer.gradient), None)
+    if following is None:
         return told
-    ratio = layers[i].gradient / layers[i + 1].gradient
-    return f"{told}, {ratio:.2g} of {layers[i + 1].name}'s"
+    return f"{told}, {layers[i].gradient / following.gradient:.2g} of {following.name}'s"
 
 
 def _vanishes(layers: list[Layer], i: int) -> Flow:
-    behind = layers[i:]  # what the gradient came through
-    worst = max((w for w in map(_worst, behind) if w), key=lambda a: a.share, default=None)
+    for k, layer in enumerate(layers[: i + 1]):  # the first dead layer leaves dead ones behind it
+        worst = _worst(layer)
+        if worst and worst.share >= BLOCKED:
+            cause = f"{_size(layers, k)}; {worst}"
+            return Flow("vanishes", layers, layer.name, cause, _mend(worst))
+    worst = max((w for w in map(_worst, layers[i:]) if w), key=lambda a: a.share, default=None)
+    gains = sorted(layer.gain for layer in layers[i + 1 :])
     if worst and worst.share >= 0.5:
-        at = next(layer.name for layer in behind if worst in layer.activations)
-        where = str(worst) if at == layers[i].name else f"in {at} {worst}"
-        cause, fix = where, _mend(worst)
-    elif layers[i + 1].gain < 0.1 and layers[i].gradient < 0.1 * layers[i + 1].gradient:
+        at = next(layer.name for layer in layers[i:] if worst in layer.activations)
+        cause, fix = f"in {at} {worst}" if at != layers[i].name else str(worst), _mend(worst)
+    elif gains and gains[len(gains) // 2] < 0.2:
         cause = f"the weights of {layers[i + 1].name} are small, {layers[i + 1].weights:.1e}"
         fix = "start from he_normal or glorot_uniform"
     else:
-        steps = len(behind) - 1
+        steps = len(layers) - 1 - i
         kept = (layers[i].gradient / layers[-1].gradient) ** (1 / steps)
-        kinds = {a.name for layer in behind for a in layer.activations}
+        kinds = {a.name for layer in layers[i:] for a in layer.activations}
         cause = f"too deep, each of {steps} layers keeps {kept:.2g} of it"
         fix = "use ReLU with he_normal" if kinds & {"sigmoid", "tanh"} else "add skip connections"
         fix += ", or fewer layers"

@@ -65,10 +65,14 @@ class History:
         if not self.epoch:
             raise ValueError("plot: no epoch has been trained yet")
         keys = [key for key in self.history if not key.startswith("val_")]
-        figure = Figure(figsize=(4.6 * len(keys), 3.4), dpi=144, layout="constrained")
+        columns = min(len(keys), 2 if len(keys) == 4 else 3)
+        rows = -(-len(keys) // columns)
+        figure = Figure(figsize=(4.8 * columns, 3.4 * rows), dpi=144, layout="constrained")
         figure.patch.set_facecolor("white")
-        panels = figure.subplots(1, len(keys), squeeze=False)[0]
-        for panel, key in zip(panels, keys, strict=True):
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for panel in panels[len(keys) :]:
+            panel.set_visible(False)
+        for panel, key in zip(panels, keys, strict=False):
             self._panel(panel, key)
         if path is not None:
             figure.savefig(path)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from autograd import Tensor, no_grad, random
-from autograd.ops.elementwise import where
+from autograd import Tensor, full, no_grad, random, where
 
 from .names import lookup
 
@@ -35,12 +34,6 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 # --- numbers that are given ---
-
-
-@no_grad()
-def full(shape: Shape, value: float) -> Tensor:
-    """This value everywhere, on the current backend."""
-    return Tensor(value).broadcast_to(shape).clone()
 
 
 def zeros(shape: Shape) -> Tensor:

@@ -51,7 +51,7 @@ class Dense(Module):
             self.build(input_shape)
 
     @property
-    def built(self) -> bool:  # type: ignore[override]
+    def built(self) -> bool:
         """Whether the weights exist."""
         return self.weight is not None
 
@@ -85,13 +85,13 @@ class Dense(Module):
         weight = self.weight
         if weight is None:
             x = x if isinstance(x, Tensor) else Tensor(x)
-            self.build(x.shape[1:] or x.shape)
+            self.build(x.shape[1:] or x.shape).to(x.backend)
             weight = self.weight
         bias = self.bias
         try:
             z = x @ weight if bias is None else _affine(x, weight, bias)
         except ValueError as error:
-            raise self._explained(x, error) from error
+            raise self._explained(x, error) from None
         return self.activation(z)
 
     def _explained(self, x: Any, error: ValueError) -> Exception:
@@ -131,7 +131,9 @@ class Sequential(Module):
     "hidden.weight".  Where the first layer knows its `input_shape`, all layers are built at once.
     """
 
-    def __init__(self, layers: Sequence[Callable[[Any], Any]] = (), name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Callable[[Any], Any]] = (), name: str | None = None
+    ) -> None:
         self.name = name
         self.layers: list[Callable[[Any], Any]] = []
         for layer in layers:
@@ -151,8 +153,9 @@ class Sequential(Module):
                 f"not {layer!r:.60}"
             )
         name = getattr(layer, "name", None)
-        taken = [key for key, _ in self.members()]
-        if name in taken:
+        if name is not None and (name.isdigit() or "." in name):
+            raise ValueError(f"Sequential: a layer's name is not a number and has no dot: {name!r}")
+        if any(key == name and other is not layer for key, other in self.members()):
             raise ValueError(f"Sequential: two layers are named {name!r}; give one another name")
         self.layers.append(layer)
 

@@ -12,15 +12,14 @@ with every sample, in silence.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from autograd import Tensor
-from autograd.errors import DomainError, DTypeError, ShapeError
+from autograd.errors import DTypeError, ShapeError
 from autograd.ops import elementwise, linear
-from autograd.ops.elementwise import where
 
+from .loss import Custom, Loss, check_range, truth
 from .names import lookup
 
 __all__ = [
@@ -37,94 +36,6 @@ _binary_with_logits = elementwise.binary_cross_entropy_with_logits.recorder(Tens
 _softmax_cross_entropy = linear.softmax_cross_entropy.recorder(Tensor)
 
 
-class Loss:
-    """What losses share: reading the truth, and reducing.  A subclass writes `elements`."""
-
-    checked = False
-    """Set this where all labels are known to be in range, and they are not looked at again."""
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        """The loss of each element or sample, (N, …), for shapes that fit."""
-        raise NotImplementedError(f"{type(self).__name__} has no `elements(y_pred, y_true)`")
-
-    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        """The truth as a tensor of the shape that this loss compares with the prediction."""
-        return _same_shape(self, y_pred, _truth(y_true, y_pred))
-
-    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
-        """Raise DomainError for truth that cannot be; by default all is possible."""
-
-    def losses(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        """The loss of each element or sample, (N, …), for whatever is given."""
-        if y_pred.__class__ is not Tensor:
-            y_pred = Tensor(y_pred)
-        y_true = self.align(y_pred, y_true)
-        if not y_pred.size:
-            raise ShapeError(f"{self.name}: the batch is empty, {y_pred.shape}; it has no mean")
-        if not self.checked:
-            self.check(y_pred, y_true)
-        return self.elements(y_pred, y_true)
-
-    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        """The loss of each sample, (N,): the mean over what the sample has."""
-        found = self.losses(y_pred, y_true)
-        return found if found.ndim == 1 else found.reshape(found.shape[0], -1).mean(axis=1)
-
-    def __call__(self, y_pred: Tensor, y_true: Any, sample_weight: Any = None) -> Tensor:
-        """The mean over the batch; with weights, Σ wᵢ lossᵢ / N.
-
-        Dividing by N and not by Σ wᵢ keeps the gradient of a batch of light samples small.
-        """
-        if sample_weight is None:
-            return self.losses(y_pred, y_true).mean()
-        found = self.per_sample(y_pred, y_true)
-        weight = _truth(sample_weight, found)
-        if weight.shape != found.shape:
-            raise ShapeError(
-                f"{self.name}: sample_weight has shape {weight.shape}, but there are "
-                f"{found.shape[0]} samples; it must be {found.shape}"
-            )
-        return (found * weight).mean()
-
-    @property
-    def name(self) -> str:
-        """The class's name, for errors."""
-        return type(self).__name__
-
-    def __repr__(self) -> str:
-        facts = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{self.name}({facts})"
-
-
-# --- reading what is given ---
-
-
-def _truth(data: Any, like: Tensor) -> Tensor:
-    """Given data as a tensor; floats that are no tensor yet take the prediction's dtype."""
-    if data.__class__ is Tensor:
-        return data
-    tensor = Tensor(data, backend=like.backend)
-    return tensor.astype(like.dtype) if tensor.dtype.kind == "f" else tensor
-
-
-def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
-    shape, given = y_pred.shape, y_true.shape
-    if given == shape:
-        return y_true
-    if len(shape) == 2 and shape[1] == 1 and given == shape[:1]:
-        return y_true.reshape(shape)
-    hint = ""
-    if len(given) == 1 and len(shape) == 2 and given[0] == shape[0]:
-        hint = f"\n  Labels of {shape[1]} classes need SparseCategoricalCrossentropy."
-    elif shape == (*given, 1) or given == (*shape, 1):
-        hint = "\n  Reshape one of them: y.reshape(-1, 1), or y.reshape(-1)."
-    raise ShapeError(
-        f"{loss.name}: prediction and truth differ in shape, and are not broadcast\n"
-        f"  y_pred  {shape} {y_pred.dtype}\n"
-        f"  y_true  {given} {y_true.dtype}{hint}"
-    )
-
-
 def _logits(y_pred: Tensor, activation: str) -> Tensor | None:
     """What the activation that made a prediction was applied to, if that is what made it.
 
@@ -136,25 +47,8 @@ def _logits(y_pred: Tensor, activation: str) -> Tensor | None:
         return None
     if y_pred.params.get("axis", -1) not in (-1, y_pred.ndim - 1):
         return None
-    logits: Tensor = y_pred.inputs[0]  # type: ignore[assignment]
+    logits: Tensor = y_pred.inputs[0]
     return logits
-
-
-def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
-    """Raise DomainError for the first label outside [low, high], or NaN, naming its place."""
-    raw = labels.raw
-    if raw.min() >= low and raw.max() <= high:
-        return
-    for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
-        if not low <= label <= high:
-            place = []
-            for size in reversed(labels.shape):
-                i, at = divmod(i, size)
-                place.insert(0, at)
-            raise DomainError(
-                f"{what}: y_true[{', '.join(map(str, place))}] is {label}, outside "
-                f"[{low}, {high}]. {hint}"
-            )
 
 
 # --- distances ---
@@ -231,7 +125,7 @@ class BinaryCrossentropy(Loss):
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         x = y_pred if self.from_logits else _logits(y_pred, "sigmoid")
         if x is not None:
-            return _binary_with_logits(x, y_true)  # type: ignore[no-any-return]
+            return _binary_with_logits(x, y_true)
         p = y_pred.clip(EPSILON, 1 - EPSILON)
         return -(y_true * p.log() + (1 - y_true) * (1 - p).log())
 
@@ -271,7 +165,7 @@ class SparseCategoricalCrossentropy(Loss):
         self.from_logits = from_logits
 
     def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        labels = _truth(y_true, y_pred)
+        labels = truth(y_true, y_pred)
         wanted, given = y_pred.shape[:-1], labels.shape
         if given != wanted:
             if y_pred.ndim < 2 or given != (*wanted, 1):
@@ -298,50 +192,13 @@ class SparseCategoricalCrossentropy(Loss):
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         x = y_pred if self.from_logits else _logits(y_pred, "softmax")
         if x is not None:
-            return _softmax_cross_entropy(x, y_true)  # type: ignore[no-any-return]
+            return _softmax_cross_entropy(x, y_true)
         p = y_pred.clip(EPSILON, 1 - EPSILON)
         chosen = p.gather(-1, y_true.reshape(*y_true.shape, 1))
         return -chosen.log().reshape(y_true.shape)
 
 
 # --- by name ---
-
-
-class Custom(Loss):
-    """A loss made of a function of prediction and truth, that gives (N, …) or one number.
-
-    A function whose parameters are called `y_true` and `y_pred` is called with these names, in
-    whatever order it has them, so that one written for Keras works.
-    """
-
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        self.function = function
-        try:
-            names = set(inspect.signature(function).parameters)
-        except ValueError:  # a built-in function that does not tell
-            names = set()
-        self.by_name = names >= {"y_true", "y_pred"}
-
-    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        return _truth(y_true, y_pred)
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        if self.by_name:
-            return self.function(y_true=y_true, y_pred=y_pred)
-        return self.function(y_pred, y_true)
-
-    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        found = self.losses(y_pred, y_true)
-        if not found.ndim:
-            raise ShapeError(
-                f"{self.name}: it gives one number for the whole batch, which sample or class "
-                "weights cannot weigh. Let it return one per sample, (N,)."
-            )
-        return found.reshape(found.shape[0], -1).mean(axis=1)
-
-    @property
-    def name(self) -> str:
-        return getattr(self.function, "__name__", type(self.function).__name__)
 
 
 _BY_NAME: dict[str, type[Loss]] = {
@@ -386,9 +243,7 @@ def l1_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
     return _reduced(MeanAbsoluteError(), y_pred, y_true, reduction)
 
 
-def huber_loss(
-    y_pred: Tensor, y_true: Any, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
+def huber_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """½ e² near 0, linear beyond delta."""
     return _reduced(Huber(delta), y_pred, y_true, reduction)
 
@@ -407,7 +262,7 @@ def binary_cross_entropy_with_logits(
 
 def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
     """-log softmax(logits)[label] for integer labels, or -Σ t log softmax for distributions t."""
-    labels = _truth(labels, logits)
+    labels = truth(labels, logits)
     sparse = labels.dtype.kind in "iu" and labels.shape != logits.shape
     kind = SparseCategoricalCrossentropy if sparse else CategoricalCrossentropy
     return _reduced(kind(from_logits=True), logits, labels, reduction)

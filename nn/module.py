@@ -61,7 +61,7 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @wraps(call)
-    def __call__(self: Module, *inputs: Any, **options: Any) -> Any:
+    def scoped(self: Module, *inputs: Any, **options: Any) -> Any:
         state = current()
         parent = state.scope
         if parent is not None and parent.owner is self:  # super().__call__(x): we are inside
@@ -78,7 +78,7 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
             seen(self, output)
         return output
 
-    return __call__
+    return scoped
 
 
 def path_of(module: Module) -> str:
@@ -131,7 +131,8 @@ class Module(Fit):
     write `__call__`.
 
     A *parameter* is a tensor made with `requires_grad=True`; any other tensor is a *buffer*,
-    which is saved with the parameters but not trained.
+    which is saved with the parameters but not trained.  Results that were recorded are neither;
+    one that was computed under `no_grad` cannot be told from a buffer, so keep none.
     """
 
     built = True
@@ -143,12 +144,12 @@ class Module(Fit):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls):
-            cls.__call__ = _scoped(vars(cls)["__call__"])  # type: ignore[method-assign]
+            cls.__call__ = _scoped(vars(cls)["__call__"])
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        mend = "Rename `forward`" if hasattr(self, "forward") else "Write `def __call__(self, x):`"
         raise NotImplementedError(
-            f"{type(self).__name__} has no __call__. Write `def __call__(self, x):` in the class: "
-            "it computes the module's output."
+            f"{type(self).__name__} has no __call__, which computes a module's output. {mend}."
         )
 
     # --- what it is made of ---

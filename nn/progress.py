@@ -56,7 +56,9 @@ def number(x: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """3.2 s, 1:05 or 2:10:00."""
+    """25 ms, 3.2 s, 1:05 or 2:10:00."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -71,18 +73,24 @@ class Progress:
         self.title, self.rounds, self.samples = title, rounds, samples
         self.round = 0
         self.started = self.round_started = perf_counter()
+        self.seconds = 0.0
+        """How long the last pass took, without what came after it."""
         self.due = float("inf")
         """When the next drawing is due, on the clock of `perf_counter`."""
 
-    def begin(self, round: int) -> None:  # noqa: A002
+    def begin(self, round: int) -> None:
         """A pass over the data begins, the first being 0."""
         self.round, self.round_started = round, perf_counter()
 
     def draw(self, done: int, logs: Logs) -> None:
         """So many samples of this pass are done."""
 
+    def over(self) -> None:
+        """All samples have been seen; what follows, such as validation, is not counted as speed."""
+        self.seconds = max(perf_counter() - self.round_started, 1e-9)
+
     def end(self, logs: Logs) -> None:
-        """The pass is over."""
+        """The pass is over, and all that is told of it is known."""
 
     def say(self, text: str) -> None:
         """A last remark."""
@@ -99,9 +107,9 @@ class Progress:
 
     def line(self, logs: Logs) -> str:
         """What remains to be said of a finished pass."""
-        seconds = max(perf_counter() - self.round_started, 1e-9)
-        parts = [self.head(), numbers(logs), f"{self.samples / seconds:,.0f} samples/s"]
-        return "  ".join(part for part in [*parts, duration(seconds)] if part)
+        parts = [self.head(), numbers(logs), f"{self.samples / self.seconds:,.0f} samples/s"]
+        parts.append(duration(perf_counter() - self.round_started))
+        return "  ".join(part for part in parts if part)
 
     def status(self, done: int) -> str:
         """Samples per second and time left, of a pass under way."""

@@ -22,9 +22,9 @@ from autograd import Tensor, Value
 from autograd.errors import ShapeError
 from autograd.random import uniform
 
+from . import mlp
 from .activations import linear
 from .layers import Dense, Sequential
-from .mlp import MLP as ArrayMLP
 
 __all__ = ["Layer", "MLP", "Neuron", "from_array"]
 
@@ -45,7 +45,7 @@ class Module:
 class Neuron(Module):
     """max(0, w · x + b), or w · x + b where `nonlin` is False.
 
-    Weights start uniform in [-1, 1), drawn from the stream that `autograd.seed` sets; the bias at 0.
+    Weights start uniform in [-1, 1), drawn from the stream of `autograd.seed`; the bias at 0.
     """
 
     def __init__(self, nin: int, nonlin: bool = True) -> None:
@@ -101,12 +101,13 @@ class MLP(Module):
     def parameters(self) -> list[Value]:
         return [p for layer in self.layers for p in layer.parameters()]
 
-    def to_array(self, dtype: str = "float64") -> ArrayMLP:
+    def to_array(self, dtype: str = "float64") -> mlp.MLP:
         """The array model that computes the same: `Dense` layers with these weights.
 
         In float64 its outputs and gradients are these numbers' up to the order of summation.
         """
-        model = ArrayMLP(len(self.layers[0].neurons[0].w), [len(x.neurons) for x in self.layers])
+        sizes = [len(layer.neurons) for layer in self.layers]
+        model = mlp.MLP(len(self.layers[0].neurons[0].w), sizes)
         for dense, layer in zip(model, self.layers, strict=True):
             rows = [[w.data for w in n.w] for n in layer.neurons]  # (out, in)
             dense.weight = Tensor(list(zip(*rows, strict=True)), requires_grad=True, dtype=dtype)

@@ -60,9 +60,7 @@ def _table(model: Module, given: Any) -> str:
 
 def _own_parameters(module: Module) -> list[tuple[str, Tensor]]:
     """Parameters of a module that are not those of a module inside it."""
-    inner = {
-        id(p) for part in module.modules()[1:] for _, p in part.named_parameters()
-    }
+    inner = {id(p) for part in module.modules()[1:] for _, p in part.named_parameters()}
     return [(name, p) for name, p in module.named_parameters() if id(p) not in inner]
 
 
@@ -86,7 +84,7 @@ def _bytes(n: int) -> str:
     for unit in ("bytes", "KiB", "MiB"):
         if n < 1024:
             return f"{n:.3g} {unit}" if unit != "bytes" else f"{n} bytes"
-        n /= 1024  # type: ignore[assignment]
+        n /= 1024
     return f"{n:.3g} GiB"
 
 

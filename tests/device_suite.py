@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -27,9 +26,7 @@ from backends import BackendError
 Results = list[Tensor]
 
 COMPOSED: dict[str, Callable[[Tensor], Tensor]] = {
-    "weak numbers": lambda x: 2 ** (x * 0.5) - 1 / (3 + x * x) + (1 - x) // 1
-    if hasattr(Tensor, "__floordiv__")
-    else 2 ** (x * 0.5) - 1 / (3 + x * x),
+    "weak numbers": lambda x: 2 ** (x * 0.5) - 1 / (3 + x * x) + (1.5 - x) % 1,
     "weak maximum": lambda x: e.maximum(x, 0.25) + e.minimum(0.5, x),
     "weak where": lambda x: e.where(x > 0, x, 0.0) + e.where(x > 0, 1, x),
     "weak power": lambda x: e.pow(e.abs(x) + 1, 2.5) + e.pow(2.0, x) + x**3 + (e.abs(x) + 1) ** -1,
@@ -53,7 +50,9 @@ COMPOSED: dict[str, Callable[[Tensor], Tensor]] = {
     "take_along_axis": lambda x: x.take_along_axis(x.argsort(), 1),
     "layer norm": lambda x: (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + 1e-5),
     "activations": lambda x: f.gelu(x) + f.gelu(x, True) + f.silu(x) + f.mish(x) + f.selu(x),
-    "kinks": lambda x: f.leaky_relu(x) + f.elu(x) + f.softsign(x) + f.hardtanh(x) + f.log_sigmoid(x),
+    "kinks": lambda x: (
+        f.leaky_relu(x) + f.elu(x) + f.softsign(x) + f.hardtanh(x) + f.log_sigmoid(x)
+    ),
     "norm": lambda x: x / x.norm(axis=1, keepdims=True) + x.std(),
     "logsumexp": lambda x: x - x.logsumexp(axis=1, keepdims=True) + x.log_softmax(0),
     "one hot": lambda x: x * f.one_hot(x.argmax(1), 4),
@@ -83,7 +82,7 @@ def gradients(z: Tensor, leaves: list[Tensor], create_graph: bool = False) -> Re
 
 def apply(case: Case, device: str, order: int, dtype: str = "float32") -> Results:
     """The result of a case, and its gradients up to an order."""
-    leaves = tensors(case.draw(dtype), device)
+    leaves = tensors(case.draw(backends.dtype(dtype)), device)
     results = [case.op(*leaves, **case.params)]
     for k in range(1, order + 1):
         root = results[-1] if k == 1 else sum((g * g).sum() for g in results[1:])
@@ -148,12 +147,7 @@ class DeviceSuite:
     @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
     def test_other_dtypes(self, op: Op, dtype: str) -> None:
         for case in filter(self.fair, cases(op)):
-            given = [str(backends.dtype(dtype)), case]
-            assert given
-            draw = Case(case.op, case.specs, case.params)
-            found, expected = (
-                apply(draw, device, 1, backends.dtype(dtype)) for device in (self.device, "numpy")
-            )
+            found, expected = (apply(case, device, 1, dtype) for device in (self.device, "numpy"))
             self.same(found, expected, dtype)
 
     @pytest.mark.parametrize("name", COMPOSED)
@@ -182,7 +176,7 @@ class DeviceSuite:
     def test_training_by_hand(self, method: str) -> None:
         expected = train(method, "numpy", nullcontext)
         found = train(method, self.device, self.stays)
-        assert expected[0].item() > 3 * expected[-1].item() > 0, "it should learn"
+        assert expected[0].item() > 3 * expected[29].item() > 0, "it should learn"
         self.same(found, expected)
 
     # --- doors ---
@@ -200,7 +194,7 @@ class DeviceSuite:
 
     def test_transfer_copies(self) -> None:
         array = np.ones(3, "float32")
-        x = Tensor(array)
+        x = Tensor(array, backend=self.device)
         array[0] = 7
         assert x.tolist() == [1, 1, 1]
         assert x.backend == self.device
@@ -244,20 +238,24 @@ class DeviceSuite:
 
     @pytest.mark.parametrize("swapped", [False, True])
     def test_mixed_backends_name_both_operands(self, swapped: bool) -> None:
-        here, there = Tensor(np.ones((2, 3), "float32")), Tensor(np.ones(3, "float32"), backend="numpy")
+        here, there = (
+            Tensor(np.ones(shape, "float32"), backend=device)
+            for shape, device in (((2, 3), self.device), ((3,), "numpy"))
+        )
         x, y = (there, here) if swapped else (here, there)
-        for mix in (lambda: x + y, lambda: e.where(x > 0, x, y), lambda: f.cat([x, y[None]])):
+        for mix in (lambda: x + y, lambda: e.where(x > 0, x, y), lambda: f.cat([x, y])):
             with pytest.raises(BackendError) as told:
                 mix()
-            for word in (self.device, "numpy", "(2, 3)", re.escape("3)"), "to("):
-                assert re.search(re.escape(word) if word[0] == "(" else word, str(told.value))
+            for word in (self.device, "numpy", "(2, 3)", "(3,)", ".to("):
+                assert word in str(told.value)
 
     def test_an_array_of_the_host_is_moved_only_by_name(self) -> None:
-        x = Tensor([1.0, 2.0])
-        with pytest.raises(BackendError, match=f"(?s){self.device}.*numpy|numpy.*{self.device}"):
-            x + np.ones(2, "float32")
-        with pytest.raises(BackendError, match=f"(?s){self.device}.*numpy|numpy.*{self.device}"):
-            np.ones(2, "float32") * x
+        x, y = Tensor([1.0, 2.0]), np.ones(2, "float32")
+        for mix in (lambda: x + y, lambda: y * x, lambda: x @ y):
+            with pytest.raises(
+                BackendError, match=f"(?s){self.device}.*numpy|numpy.*{self.device}"
+            ):
+                mix()
 
     # --- randomness ---
 
@@ -292,7 +290,9 @@ def train(method: str, device: str, stays: Callable[[], AbstractContextManager[A
     x = numbers.normal(size=(32, 2)).astype("float32")
     label = (np.sin(3 * x[:, 0]) > x[:, 1]).astype("int64")
     shapes = (2, 16), (16,), (16, 2), (2,)
-    start = [(numbers.normal(size=s) * (0.8 if len(s) == 2 else 0)).astype("float32") for s in shapes]
+    start = [
+        (numbers.normal(size=s) * (0.8 if len(s) == 2 else 0)).astype("float32") for s in shapes
+    ]
     inputs, labels = tensors([x, label], device, requires_grad=False)
     params = tensors(start, device)
     first, second = (tensors([a * 0 for a in start], device, False) for _ in range(2))

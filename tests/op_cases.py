@@ -1,4 +1,4 @@
-"""Every op of the table with inputs to try it on: its samples, its shapes, numbers of its domain."""
+"""Every op of the table with inputs to try it on: its samples, its shapes, its domain's numbers."""
 
 from __future__ import annotations
 
@@ -80,14 +80,15 @@ MORE: dict[str, tuple[tuple[Params, tuple[Spec, ...]], ...]] = {
     "gather": (({"axis": -1}, ((2, 3), [[1], [-1]])),),
     "matmul": (({}, ((3,), (5, 3, 4))), ({}, ((5, 2, 3), (3,))), ({}, ((2, 3), (5, 3, 4))),
                ({}, ((2, 1, 2, 3), (5, 3, 4))), ({}, ((0, 3), (3, 4))), ({}, ((2, 0), (0, 4)))),
-    "affine": (({}, ((3,), (3, 4), (4,))), ({}, ((2, 3), (3, 4), ())), ({}, ((0, 3), (3, 4), (4,)))),
+    "affine": (({}, ((3,), (3, 4), (4,))), ({}, ((2, 3), (3, 4), ())),
+               ({}, ((0, 3), (3, 4), (4,)))),
     "einsum": (({"subscripts": "ij->"}, ((2, 3),)), ({"subscripts": "ij->ji"}, ((2, 3),)),
                ({"subscripts": "i,j,k->kij"}, ((2,), (3,), (2,))),
                ({"subscripts": "bij,bjk->ik"}, ((2, 2, 3), (2, 3, 2)))),
     "softmax_cross_entropy": (({}, ((2, 2, 3), [[0, 2], [1, 1]])), ({}, ((3,), 1))),
     "one_hot": (({"classes": 3, "dtype": "float64"}, ([[0, 2], [1, 1]],)),),
 }  # fmt: skip
-"""Corners that an entry's own samples leave out: 0-d, no elements, several axes, repeated indices."""
+"""Corners that an entry's own samples leave out: 0-d, no elements, several axes, index twice."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def domain(op: Op, place: int) -> tuple[float, float]:
 def cases(op: Op) -> list[Case]:
     """Everything that an op is tried on."""
     if op.elementwise:
-        return [Case(op, specs, params) for params in op.samples for specs in SHAPES[len(op.inputs)]]
+        shapes = SHAPES[len(op.inputs)]
+        return [Case(op, specs, params) for params in op.samples for specs in shapes]
     return [
         *(Case(op, specs, params) for params, specs in zip(op.samples, op.shapes, strict=True)),
         *(Case(op, specs, params) for params, specs in MORE.get(op.name, ())),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from op_cases import OPS, Case, cases, tensors
 
 from autograd import Tensor, Value, no_grad, reverse
 from autograd.check import gradcheck
@@ -84,7 +85,7 @@ def test_an_error_of_a_thousandth_where_only_differences_measure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with_rules(monkeypatch, elementwise.abs, lambda g, z, x: g * elementwise.sign(x) * 0.999)
-    with pytest.raises(RuleError, match="central difference"):
+    with pytest.raises(RuleError, match="by a difference"):
         gradcheck(elementwise.abs, tensor(3))
 
 
@@ -125,22 +126,27 @@ def test_a_gradient_that_is_right_and_its_own_gradient_is_not(
         gradcheck(elementwise.exp, tensor(2), order=2)
 
 
-@pytest.mark.parametrize("op", [op for op in Op.table.values() if op.elementwise and op.joint is None])
-def test_every_wrong_rule_of_the_table_is_caught(monkeypatch: pytest.MonkeyPatch, op: Op) -> None:
-    """Each rule in turn a thousandth too large, at numbers of the op's domain."""
-    from op_cases import cases, tensors
+ZERO = ("sign", "floor", "ceil", "round")
+"""Ops whose gradient is 0, and a thousandth more of it too."""
 
-    case = cases(op)[0]
-    for i, rule in enumerate(op.rules):
-        steps = op.name in ("sign", "floor", "ceil", "round")
-        if rule is None or steps:
+
+@pytest.mark.parametrize(
+    "case", [cases(op)[0] for op in OPS if any(op.rules) and op.name not in ZERO], ids=str
+)
+def test_every_wrong_rule_of_the_table_is_caught(
+    monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    """Each rule in turn a thousandth too large, at numbers of the op's domain."""
+    for i, rule in enumerate(case.op.rules):
+        if rule is None:
             continue
-        rules: list[Any] = [None] * len(op.rules)
+        rules: list[Any] = [None] * len(case.op.rules)
         rules[i] = lambda g, *args, rule=rule, **params: rule(g * 1.001, *args, **params)
+        told = rf"{case.op.name}: the gradient is wrong\n +by +{case.op.inputs[i]}"
         with monkeypatch.context() as wrong:
-            with_rules(wrong, op, *rules)
-            with pytest.raises(RuleError, match=rf"{op.name}: the gradient is wrong\n +by +{op.inputs[i]}"):
-                gradcheck(op, *tensors(case.draw()), **case.params)
+            with_rules(wrong, case.op, *rules)
+            with pytest.raises(RuleError, match=told):
+                gradcheck(case.op, *tensors(case.draw()), **case.params)
 
 
 # --- what it says ---

@@ -83,7 +83,7 @@ def _one(call: Call, item: Any, i: int, axis: int, shape: tuple[int, ...]) -> It
     elif isinstance(item, slice):
         for bound in (item.start, item.stop, item.step):
             if bound is not None and not hasattr(bound, "__index__"):
-                mend = f"Bounds of a slice are ints: int({bound!r})."
+                mend = f"Bounds of a slice must be ints: int({bound!r})."
                 yield Fault(DTypeError, f"{bound!r} in a slice of axis {axis} is no int", mend)
         if item.step == 0:
             yield Fault(ShapeError, "the step of a slice is 0", "Steps are 1, 2 … or -1, -2 …")
@@ -102,7 +102,7 @@ def _array(call: Call, i: int, axis: int, shape: tuple[int, ...]) -> Iterator[Fa
         covered = shape[axis : axis + len(call.shapes[i])]
         if call.shapes[i] != covered:
             headline = f"a mask of shape {call.shapes[i]} for axes of shape {covered}"
-            mend = "A mask has one truth value per element, or per row, of what it chooses from."
+            mend = f"A mask must have the shape of the axes it chooses from: {covered}."
             yield Fault(ShapeError, headline, mend)
     elif kind not in "iu":
         yield _not_integers(call, i)

@@ -88,7 +88,7 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
 xlogy.vjp(lambda g, z, x, y: g * where(x == 0, 0.0, log(y)), lambda g, z, x, y: g * x / y)
 
 
-@elementwise(domain=((0.5, 2), (2.1, 3)))
+@elementwise(domain=((2, 6), (1, 2)))
 def mod(xp: Any, x: Any, y: Any) -> Any:
     """Remainder x - floor(x / y) y, with the sign of y."""
     return x % y
@@ -296,7 +296,7 @@ def softplus(xp: Any, x: Any) -> Any:
 softplus.vjp(lambda g, z, x: g * sigmoid(x))
 
 
-@elementwise(domain=(0.1, 2))
+@elementwise
 def relu(xp: Any, x: Any) -> Any:
     """Rectifier max(x, 0); its gradient at 0 is 0."""
     return xp.maximum(x, 0)
@@ -320,7 +320,7 @@ binary_cross_entropy_with_logits.vjp(
 # --- kinks, steps and choices ---
 
 
-@elementwise(domain=(0.1, 2))
+@elementwise
 def abs(xp: Any, x: Any) -> Any:
     """Absolute value; its gradient at 0 is 0."""
     return xp.abs(x)
@@ -329,13 +329,13 @@ def abs(xp: Any, x: Any) -> Any:
 abs.vjp(lambda g, z, x: g * sign(x))
 
 
-@elementwise(domain=(0.1, 2))
+@elementwise
 def sign(xp: Any, x: Any) -> Any:
     """-1, 0 or 1; its gradient is 0."""
     return xp.sign(x)
 
 
-@elementwise(domain=((-2, 0), (0.1, 2)))
+@elementwise
 def maximum(xp: Any, x: Any, y: Any) -> Any:
     """The larger of x and y; where they are equal the gradient is halved."""
     return xp.maximum(x, y)
@@ -347,7 +347,7 @@ maximum.vjp(
 )
 
 
-@elementwise(domain=((-2, 0), (0.1, 2)))
+@elementwise
 def minimum(xp: Any, x: Any, y: Any) -> Any:
     """The smaller of x and y; where they are equal the gradient is halved."""
     return xp.minimum(x, y)

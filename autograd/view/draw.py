@@ -77,5 +77,4 @@ def _picture(roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType) -> Pict
                 f"draw: expected a Value or Tensor that was computed, got {type(root).__name__}. "
                 "For a model, draw its loss or its output: draw(model(x))."
             )
-    variables = {id(v): k for k, v in frame.f_locals.items() if isinstance(v, Node)}
-    return picture(*roots, rankdir=rankdir, variables=variables)
+    return picture(*roots, rankdir=rankdir, frame=frame)

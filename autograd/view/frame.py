@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Literal
 
 from .picture import Box
 from .text import Role, fit, width
@@ -28,12 +29,16 @@ _NUMBER = re.compile(r"—|nan|[+\-−]?(inf|∞|[\d.][\d.,_]*([eE][+\-−]?\d+)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Text with the middle of its left end at (x, y), measured from the box's top left corner."""
+    """Text at half its height on y, with its `anchor` on x, from the box's top left corner.
+
+    Anchors let the estimated width of a text err to both sides.
+    """
 
     x: float
     y: float
     text: str
     role: Role
+    anchor: Literal["start", "middle", "end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,14 @@ def frame(box: Box) -> Frame:
             room = shared[j] + stretch
             if j > 0:
                 rules.append((left, top - above, left, top + height + below))
-            x = left + (room - _width(cell)) / 2
-            for role, text in cell:
-                spans.append(Span(x, top + height / 2, text, role))
-                x += width(text, role) + WORD_GAP
+            middle, y = left + room / 2, top + height / 2
+            if len(cell) == 1:
+                spans.append(Span(middle, y, cell[0][1], cell[0][0], "middle"))
+            else:
+                (word, text), (figure, number) = cell
+                seam = middle - _width(cell) / 2 + width(text, word)
+                spans.append(Span(seam, y, text, word, "end"))
+                spans.append(Span(seam + WORD_GAP, y, number, figure, "start"))
             left += room
         top += height
     return Frame(wide, high, tuple(spans), tuple(rules))

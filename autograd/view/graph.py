@@ -6,8 +6,9 @@ its data and its gradient, one pill per operation, a frame around what each modu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf, isnan, log10, nan
+from types import FrameType
 from typing import Any
 
 from backends import namespaces
@@ -31,11 +32,11 @@ MISSING = "—"
 
 
 def picture(
-    *roots: Node, rankdir: Rankdir = "LR", variables: Mapping[int, str] | None = None
+    *roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = None
 ) -> Picture:
     """The picture of all that the roots were computed from.
 
-    `variables` are names by the `id` of a node, for nodes that have no better one.
+    Nodes that have no better name get that of a variable of `frame`.
     """
     for root in roots:
         if root.inputs.__class__ is Freed:
@@ -45,19 +46,20 @@ def picture(
                 "gradients of everything on the way."
             )
     nodes = history(*roots)[::-1]
-    names = Names(nodes)
+    names = Names(nodes, frame)
+    ends = set(roots)
     clusters = _Clusters(names)
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     homes = _homes(nodes)
     for node in nodes:
         cluster = clusters.of(homes.get(node))
-        kind = _kind(node, roots)
+        kind = _kind(node, ends)
         boxes.append(
             Box(
                 key=str(node.order),
                 kind=kind,
-                lines=_lines(node, _title(node, names, variables or {})),
+                lines=_lines(node, names.given(node) or names.variable(node) or ""),
                 cluster=cluster,
                 tone=None if kind == "constant" else _tone(node),
                 tooltip=names.where(node),
@@ -109,18 +111,14 @@ class _Clusters:
         return f"{path}: {scope.name}" if path else scope.name
 
 
-def _kind(node: Node, roots: Sequence[Node]) -> Kind:
-    if node in roots:
+def _kind(node: Node, ends: set[Node]) -> Kind:
+    if node in ends:
         return "output"
     if node.op is not None:
         return "value"
     if node.requires_grad:
         return "parameter" if node.is_array else "input"
     return "input" if node.shape else "constant"
-
-
-def _title(node: Node, names: Names, variables: Mapping[int, str]) -> str:
-    return names.given(node) or variables.get(id(node)) or names.variable(node) or ""
 
 
 def _symbol(node: Node) -> str:

@@ -108,7 +108,7 @@ class Picture:
                 kinds = ", ".join(get_args(Kind))
                 raise PictureError(f"box {box.key!r}: no kind {box.kind!r}; there are {kinds}")
             if box.cluster is not None and box.cluster not in clusters:
-                raise PictureError(f"box {box.key!r} is in cluster {box.cluster!r}: no such cluster")
+                raise PictureError(f"box {box.key!r}: no cluster {box.cluster!r}")
         for arrow in self.arrows:
             for end in (arrow.tail, arrow.head):
                 if end not in boxes:
@@ -125,7 +125,7 @@ class Picture:
                 if at in path:
                     raise PictureError(f"cluster {at!r} lies inside itself: {' in '.join(path)}")
                 if at not in parents:
-                    raise PictureError(f"cluster {[*path][-1]!r} has parent {at!r}: no such cluster")
+                    raise PictureError(f"cluster {[*path][-1]!r}: no cluster {at!r} to lie in")
                 path[at] = None
                 at = parents[at]
             sound.update(path)

@@ -93,10 +93,14 @@ def _clusters(picture: Picture, placed: Layout) -> Iterator[str]:
     for cluster in sorted(picture.clusters, key=lambda cluster: depth(cluster.key)):
         for panel in placed.clusters[cluster.key]:
             title = fit(cluster.title, "title", panel.width - 16)
-            x = panel.right - 10 - width(title, "title") if panel.flush_right else panel.x + 10
+            x, anchor = panel.x + 10, "start"
+            if panel.flush_right:
+                x, anchor = panel.right - 10, "end"
             yield (
                 f'<g class="cluster"><title>{_say(cluster.tooltip or cluster.title)}</title>'
-                f"{_rectangle(panel, 10)}{_write(title, 'title', x, panel.y + 15, SIZE['title'])}</g>"
+                + _rectangle(panel, 10)
+                + _write(title, "title", x, panel.y + 15, SIZE["title"], anchor)
+                + "</g>"
             )
 
 
@@ -134,7 +138,7 @@ def _box(box: Box, rect: Rect, scale: _Scale) -> str:
         parts.append(f'<path class="rule" d="{d}"/>')
     for span in set_in_type.spans:
         x, y = rect.x + span.x, rect.y + span.y
-        parts.append(_write(span.text, span.role, x, y, SIZE[span.role]))
+        parts.append(_write(span.text, span.role, x, y, SIZE[span.role], span.anchor))
     return "".join([*parts, "</g>"])
 
 
@@ -174,7 +178,7 @@ def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:
             swatch = _rectangle(Rect(1, -7, 24, 14), RADIUS.get(kind, inf), ' class="shape"')
             yield _entry(f'<g class="{kind}">{swatch}</g>', 25.0, kind)
     if scale.hot:
-        low, high = f"{10**scale.low:.2g}", f"{10**scale.high:.2g}"
+        low, high = f"{10**scale.low:.3g}", f"{10**scale.high:.3g}"
         start = width(f"{picture.tone_label}  {low}", "word") + 8
         steps = "".join(
             f'<rect class="h{i}" x="{_n(start + 14 * i)}" y="-6" width="14" height="12"/>'
@@ -183,12 +187,10 @@ def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:
         name = _write(f"{picture.tone_label}  {low}", "word", 0, 0, SIZE["word"])
         end = start + 14 * HEATS + 8
         yield end + width(high, "word"), name + steps + _write(high, "word", end, 0, SIZE["word"])
-    if scale.still:
-        yield _entry('<rect class="still" x="2" y="-6" width="22" height="12" rx="4" fill="none"/>',
-                     25.0, "exactly 0")  # fmt: skip
-    if scale.broken:
-        yield _entry('<rect class="broken" x="2" y="-6" width="22" height="12" rx="4" fill="none"/>',
-                     25.0, "nan or ∞")  # fmt: skip
+    special = [("still", "zero")] * scale.still + [("broken", "nan or ∞")] * scale.broken
+    for ring, name in special:
+        mark = _rectangle(Rect(2, -6, 22, 12), 4, f' class="{ring}" fill="none"')
+        yield _entry(mark, 25.0, f"{picture.tone_label} {name}")
 
 
 def _entry(mark: str, wide: float, name: str) -> tuple[float, str]:
@@ -219,10 +221,11 @@ def _rectangle(rect: Rect, radius: float, attributes: str = "") -> str:
     )
 
 
-def _write(text: str, role: str, x: float, y: float, size: float) -> str:
-    """Text whose left end has its middle at (x, y)."""
+def _write(text: str, role: str, x: float, y: float, size: float, anchor: str = "start") -> str:
+    """Text at half its height on `y`, with its `anchor` on `x`."""
     baseline = y + 0.36 * size  # half the height of a capital letter below the middle
-    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}">{_say(text)}</text>'
+    side = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}"{side}>{_say(text)}</text>'
 
 
 def _n(number: float) -> str:

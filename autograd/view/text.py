@@ -38,7 +38,7 @@ _GROUPS = {  # characters by their width in Helvetica, in thousandths of the fon
     1000: "@W—…∞‖→⟶",
 }
 _WIDTHS = {character: size for size, group in _GROUPS.items() for character in group}
-_SLACK: dict[Role, float] = {"name": 1.10, "word": 1.05, "number": 1.0, "title": 1.10}  # bold: wider
+_SLACK: dict[Role, float] = {"name": 1.1, "word": 1.05, "number": 1.0, "title": 1.1}  # bold is wide
 _MONO_WIDTH = 0.61
 
 

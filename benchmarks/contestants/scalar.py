@@ -52,9 +52,8 @@ def micrograd() -> Contestant:
     return _contestant(engine.Value, nn.MLP, _reachable)
 
 
-def _contestant(
-    number: Callable[[float], Any], mlp: Callable[..., Any], count: Callable[[Any], int]
-) -> Contestant:
+def demo(number: Callable[[float], Any], mlp: Callable[..., Any]) -> tuple[Any, Callable[[], Any]]:
+    """The demo's model, and the function that computes its loss, with a given engine."""
     x, y = moons()
     random = Random(1337)
     model = mlp(2, SIZES)
@@ -69,6 +68,14 @@ def _contestant(
         reg_loss = 1e-4 * sum(p * p for p in model.parameters())
         return data_loss + reg_loss
 
+    return model, loss
+
+
+def _contestant(
+    number: Callable[[float], Any], mlp: Callable[..., Any], count: Callable[[Any], int]
+) -> Contestant:
+    model, loss = demo(number, mlp)
+
     def step() -> Any:
         total = loss()
         model.zero_grad()
@@ -76,6 +83,7 @@ def _contestant(
         return total
 
     def answer() -> list[float]:
+        """The loss and every parameter's gradient."""
         return [step().data, *(p.grad for p in model.parameters())]
 
     return Contestant(repeat(step), answer, {"nodes": count(loss())})

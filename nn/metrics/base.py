@@ -54,7 +54,7 @@ def columns(prediction: Tensor, target: Tensor, who: str) -> tuple[Tensor, Tenso
 def classes(prediction: Tensor, target: Tensor, who: str) -> tuple[Tensor, Tensor]:
     """Scores (N, C) and integer labels (N,), of integer or one-hot targets."""
     if prediction.ndim < 2 or prediction.shape[-1] < 2:
-        raise ShapeError(f"{who}: expected scores (N, C) with C >= 2 classes, got {prediction.shape}")
+        raise ShapeError(f"{who}: expected scores (N, C), C >= 2 classes, got {prediction.shape}")
     count = prediction.shape[-1]
     if target.shape == prediction.shape:
         return prediction.reshape(-1, count), target.argmax(axis=-1).reshape(-1)

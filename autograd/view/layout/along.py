@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from .net import Net
-from .place import FRAME, FRAME_GAP, TITLE
+from .place import FRAME, TITLE
 
 __all__ = ["FOLD", "GUTTER", "TRACK", "Course", "course", "span"]
 

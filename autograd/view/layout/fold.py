@@ -15,7 +15,7 @@ from .net import Net
 
 __all__ = ["fold"]
 
-LONG, TALL = 2000.0, 3200.0  # a shorter (when flowing down: lower) drawing is not folded unless asked
+LONG, TALL = 2000.0, 3200.0  # a shorter, or lower, drawing is not folded unless asked
 SLIM = 4.0  # nor is one that is not this many times longer than broad
 ROW = 1500.0  # the least length of a row
 SHAPE = 1.7  # length by breadth that folding aims at
@@ -47,14 +47,16 @@ def fold(net: Net, at: Course, wrap: float | None) -> list[int]:
             frames[layer] += 1
 
     count = len(net.rows)
-    cut = [ARROW * a + LEAF * b + FRAMES * c**2 for a, b, c in zip(arrows, leaves, frames, strict=True)]
-    cut = [inf if a > TANGLE else price for a, price in zip(arrows, cut, strict=True)] + [0.0]
+    cut = [
+        inf if a > TANGLE else ARROW * a + LEAF * b + FRAMES * c**2
+        for a, b, c in zip(arrows, leaves, frames, strict=True)
+    ] + [0.0]
     cost = [inf] * count + [0.0]  # of the layers from each one on, if a row begins with it
     following = [count] * count
     for begin in reversed(range(count)):
-        origin, end = at.enter[begin], begin + 1
-        longest = max(bisect_right(at.leave, origin + wrap), end)
-        for end in range(end, longest + 1):
+        origin = at.enter[begin]
+        longest = max(bisect_right(at.leave, origin + wrap), begin + 1)
+        for end in range(begin + 1, longest + 1):
             empty = 1 - (at.leave[end - 1] - origin) / wrap if end < count else 0.0
             total = empty * empty + cut[end] + cost[end]
             if total < cost[begin]:

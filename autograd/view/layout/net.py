@@ -20,10 +20,10 @@ from .ranks import depths, ranks, turned
 
 __all__ = ["Net", "build"]
 
-LABEL_HIGH = 14.0
+_LABEL = 14.0  # room for a label below a box
 # Limits to the lanes of a drawing, and to how many of them all its arrows pass.
 _LANES, _LANES_PER_BOX = 4000, 6
-_STOPS, _STOPS_PER_BOX = 20_000, 200
+_STOPS, _STOPS_PER_BOX = 20_000, 60
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def build(picture: Picture) -> Net:
         after=[[] for _ in range(n)],
         parent=parent,
         depth=depths(parent),
-        titles=[0.0] + [width(c.title, "title") + 20.0 if c.title else 0.0 for c in picture.clusters],
+        titles=[0.0] + [width(c.title, "title") + 20 if c.title else 0.0 for c in picture.clusters],
         first=[len(frames)] * len(parent),
         last=[-1] * len(parent),
         paths=[],
@@ -112,7 +112,7 @@ def build(picture: Picture) -> Net:
         _stretch(net, box)
     for arrow, (a, b), turn in zip(picture.arrows, edges, back, strict=True):
         if arrow.label:
-            room = LABEL_HIGH if down else width(arrow.label, "word") + 10.0
+            room = _LABEL if down else width(arrow.label, "word") + 10.0
             net.label[a] = max(net.label[a], room)
             if down and not turn:  # the label stands beside the line
                 net.across[a] = max(net.across[a], 2 * width(arrow.label, "word") + 12.0)
@@ -148,9 +148,10 @@ def _add_lanes(net: Net, edges: Sequence[tuple[int, int]]) -> None:
     room = _LANES + _LANES_PER_BOX * net.boxes
     stops = _STOPS + _STOPS_PER_BOX * net.boxes
     between: list[list[int]] = [[] for _ in edges]
-    for i in sorted(range(len(edges)), key=lambda i: net.layer[edges[i][1]] - net.layer[edges[i][0]]):
+    lengths = [net.layer[b] - net.layer[a] for a, b in edges]
+    for i in sorted(range(len(edges)), key=lengths.__getitem__):
         a, b = edges[i]
-        stops -= max(net.layer[b] - net.layer[a] - 1, 0)
+        stops -= max(lengths[i] - 1, 0)
         if stops < 0 or len(lanes) > room:
             break
         for level, cluster in _territory(net, a, b):

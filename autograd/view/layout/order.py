@@ -18,8 +18,8 @@ from .net import Net
 __all__ = ["crossings", "order"]
 
 _SWEEPS = 36
-_SMALL = 600  # vertices up to which all sweeps are made; a larger drawing gets fewer
-_CAREFUL = 4000  # vertices up to which crossings are counted and neighbours are exchanged
+_SMALL, _MEDIUM = 600, 4000  # vertices up to which all sweeps are made, or a third of them
+_CAREFUL = 20_000  # vertices up to which crossings are counted and neighbours are exchanged
 _EXCHANGES = 6
 _FRAME_COST = 4  # crossings that an arrow across a foreign frame is as bad as
 
@@ -39,7 +39,8 @@ def order(net: Net) -> None:
     backward = (net.after, around, net.rows[::-1])
     forward = (net.before, around, net.rows)
     balanced = (around, around, net.rows)
-    for sweep in range(_SWEEPS if size <= _SMALL else _SWEEPS // 3 if careful else _SWEEPS // 6):
+    share = 1 if size <= _SMALL else 3 if size <= _MEDIUM else 6
+    for sweep in range(_SWEEPS // share):
         _sweep(net, *(backward, forward, balanced)[sweep % 3])
         if careful:
             _exchange(net)
@@ -114,7 +115,7 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
         places = sorted([sum(members[c]) / len(members[c]) for c in clusters])
         for i, (cluster, place) in enumerate(zip(clusters, places, strict=True)):
             key[cluster] = (place, float(i))
-    prefixes = {0: ()}
+    prefixes: dict[int, tuple[float, ...]] = {0: ()}
     keys: dict[int, tuple[float, ...]] = {}
     for vertex in row:
         home = net.home[vertex]
@@ -127,7 +128,7 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
 def _sweep(
     net: Net, near: list[list[int]], other: list[list[int]], rows: Sequence[list[int]]
 ) -> None:
-    """Sort and settle `rows` by the means of `near` neighbours; where there are none, of `other`."""
+    """Sort and settle `rows` by the means of `near` neighbours, or of `other` ones without those."""
     means = _cluster_means(net)
     at = net.at
     for row in rows:
@@ -283,4 +284,3 @@ def _gain(net: Net, place: list[int], left: list[int], right: list[int]) -> int:
 def _inversions(left: list[int], right: list[int]) -> int:
     """How many pairs cross if the owner of the edges to `left` stands first."""
     return sum([len(left) - bisect_right(left, end) for end in right]) if left and right else 0
-

@@ -26,8 +26,11 @@ TITLE = 20.0  # extra room for a title, above the members
 
 _ROUNDS = 60
 _POLISH = 12
+_SNAP = 10.0  # a bend by less is straightened
 _MANY = 4000  # vertices from which on a quarter of the rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
+_LEVELLINGS = 12  # how often stairs are looked for
+_SLACK, _SPARE = 1.3, 200.0  # how much higher than its fullest layer a drawing may be
 _LEAF = 0.1  # how much less a leaf pulls at the trunk than the trunk at the leaf
 
 
@@ -40,11 +43,10 @@ def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
     lines = runs(net, straight, rows)
     variables = _Variables(net, rows, lines)
     patience = _PATIENCE if len(variables.run) < _MANY else 0
-    while knot := variables.knot():  # a run passes above a frame here and below it there
-        line, cut = knot
+    while knot := variables.knot():
         if patience:
-            lines[line : line + 1] = [lines[line][:cut], lines[line][cut:]]
             patience -= 1
+            lines = _cut(lines, dict([knot]))
         else:
             stuck = variables.stuck()
             lines = [
@@ -53,14 +55,29 @@ def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
                 for piece in ([[v] for v in run] if i in stuck else [run])
             ]
         variables = _Variables(net, rows, lines)
+    for _ in range(_LEVELLINGS):
+        stairs = variables.stairs()
+        if not stairs:
+            break
+        lines = _cut(lines, stairs)
+        variables = _Variables(net, rows, lines)
     variables.relax()
+
+
+def _cut(lines: list[list[int]], cuts: dict[int, int]) -> list[list[int]]:
+    """`lines` with line i cut in two before its place `cuts[i]`."""
+    pieces = []
+    for i, line in enumerate(lines):
+        cut = cuts.get(i, 0)
+        pieces += [line[:cut], line[cut:]] if cut else [line]
+    return pieces
 
 
 class _Variables:
     """Positions of runs (0 … r-1), then the upper and the lower border of each cluster."""
 
     def __init__(self, net: Net, rows: Sequence[Sequence[int]], runs: list[list[int]]) -> None:
-        self.net, self.runs = net, runs
+        self.net, self.rows, self.runs = net, rows, runs
         self.run = {vertex: i for i, run in enumerate(runs) for vertex in run}
         self.distance: dict[tuple[int, int], float] = {}
         self.seen_in: dict[tuple[int, int], int] = {}  # a layer in which a pair are neighbours
@@ -156,6 +173,34 @@ class _Variables:
         assert best is not None, "without longer runs the demands of a sorted layer agree"
         return best[1:]
 
+    def stairs(self) -> dict[int, int]:
+        """Which runs to cut, and where, so that the drawing gets no higher than it must; or {}.
+
+        Every run alone may be straight, and yet each force the next to stand lower, layer after
+        layer.  Such stairs are the longest path through the demands.
+        """
+        needed = max(self._height(row) for row in self.rows)
+        low = [0.0] * len(self.after)
+        step = [-1] * len(self.after)  # the one before on the longest path
+        for a in self.topological:
+            for b, distance in self.after[a]:
+                if low[b] < low[a] + distance:
+                    low[b], step[b] = low[a] + distance, a
+        c = max(range(len(low)), key=low.__getitem__)
+        cuts: dict[int, int] = {}
+        if low[c] > _SLACK * needed + _SPARE:
+            while step[c] >= 0 and step[step[c]] >= 0:
+                a, b = step[step[c]], step[c]
+                layers = sorted((self.seen_in[a, b], self.seen_in[b, c]))
+                if b < len(self.runs) and layers[0] < layers[1]:
+                    first = self.net.layer[self.runs[b][0]]
+                    cuts[b] = (layers[0] + layers[1] + 1) // 2 - first
+                c = b
+        return cuts
+
+    def _height(self, row: Sequence[int]) -> float:
+        return sum(self.net.gap(a, b) for a, b in pairwise(row))
+
     def relax(self) -> None:
         """Move every run towards the mean of its neighbours, keeping all distances."""
         net = self.net
@@ -169,16 +214,16 @@ class _Variables:
                 if around:  # halfway, or two that pull at each other would swap for ever
                     wish[run] = (at[run] + _mean(around, at)) / 2
             at = self._feasible(wish)
-        for _ in range(_POLISH // 4 if few else _POLISH):
-            self._polish(at, pulls)
+        for left in reversed(range(_POLISH // 4 if few else _POLISH)):
+            self._polish(at, pulls, _SNAP if left < 2 else 0.0)
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]
 
-    def _polish(self, at: list[float], pulls: list[list[tuple[int, float]]]) -> None:
+    def _polish(self, at: list[float], pulls: list[list[tuple[int, float]]], snap: float) -> None:
         """Move one run after another as near to where it is pulled as its neighbours let it.
 
         On the way down every border moves up as far as it can, out of the way of what follows; on
-        the way up, down.
+        the way up, down.  A run within `snap` of a straight line to a neighbour is drawn straight.
         """
         borders = len(self.runs)
         for forth in (True, False):
@@ -189,6 +234,10 @@ class _Variables:
                     at[i] = low if forth else high
                 elif pulls[i]:
                     at[i] = max(low, min(high, _mean(pulls[i], at)))
+                    lines = [at[j] for j, _ in pulls[i] if low <= at[j] <= high]
+                    nearest = min(lines, key=lambda line: abs(line - at[i]), default=inf)
+                    if abs(nearest - at[i]) <= snap:
+                        at[i] = nearest
 
     def _pulls(self) -> list[list[tuple[int, float]]]:
         """For each run the runs it is joined to, and how strongly."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ..picture import Picture
 from .along import FOLD, GUTTER, TRACK, Course
-from .net import LABEL_HIGH, Net
+from .net import Net
 from .place import FRAME, TITLE
 from .plan import Layout, Panel, Point, Rect, Route, Step
 
@@ -100,7 +100,7 @@ def line(net: Net, at: Course, path: Sequence[int], aside: float) -> Line:
     drawn = Line((centre + net.along[tail] / 2, across(tail)), [])
     if net.label[tail]:
         x, y = drawn.start
-        drawn.label = (x + LABEL_HIGH / 2 + 2, y + 6) if net.down else (x + 5, y - LABEL_HIGH / 2)
+        drawn.label = (x + 9, y + 6) if net.down else (x + 5, y - 8)
     for a, b in pairwise(path):
         i, j = net.layer[a], net.layer[b]
         drawn.straight((at.leave[i], across(a)))
@@ -225,14 +225,15 @@ def trace(picture: Picture, net: Net, at: Course) -> Layout:
     for a, b, c, d in chain(spans, *panels):
         corners += ((a, c), (b, d))
     for drawn in lines:
-        corners += (corner for step in drawn.steps for corner in zip(step[::2], step[1::2], strict=True))
+        for step in drawn.steps:
+            corners += zip(step[::2], step[1::2], strict=True)
     left, top = min(a for a, _ in corners), min(c for _, c in corners)
 
     def point(along: float, across: float) -> Point:
         a, c = round(along - left, 2), round(across - top, 2)
         return (c, a) if net.down else (a, c)
 
-    def step(numbers: Step) -> Step:
+    def moved(numbers: Step) -> Step:
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         return tuple(chain.from_iterable(point(a, c) for a, c in pairs))
 
@@ -253,7 +254,7 @@ def trace(picture: Picture, net: Net, at: Course) -> Layout:
     routes = []
     for drawn, arrow in zip(lines, picture.arrows, strict=True):
         label = point(*drawn.label) if drawn.label and arrow.label else None
-        routes.append(Route(point(*drawn.start), tuple(map(step, drawn.steps)), label))
+        routes.append(Route(point(*drawn.start), tuple(map(moved, drawn.steps)), label))
     width, height = point(max(a for a, _ in corners), max(c for _, c in corners))
     return Layout(
         width,

@@ -1,0 +1,1 @@
+"""Demonstrations that train on real data and write pictures of what happened: `glassgrad demo`."""

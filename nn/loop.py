@@ -1,0 +1,146 @@
+"""The loop over the batches, and what it needs: `fit` without its reading of arguments."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from autograd import Tensor, no_grad
+from autograd.errors import DomainError
+
+from . import flow, losses, metrics, optim
+from .callbacks import Callbacks
+from .data import Data, is_on_host, quiet
+from .mode import training
+from .progress import Progress
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from .module import Module
+
+__all__ = ["Compiled", "epoch", "evaluate"]
+
+
+class Compiled:
+    """What `compile` was given."""
+
+    def __init__(self, optimizer: Any, loss: Any, chosen: Any, options: dict[str, Any]) -> None:
+        self.loss = losses.get(loss)
+        logits = bool(getattr(self.loss, "from_logits", False))
+        chosen = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
+        self.metrics = [metrics.get(metric, logits) for metric in chosen]
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"compile: {', '.join(twice)} would be told twice; give it another name"
+            )
+        options = {key: value for key, value in options.items() if value is not None}
+        if options and isinstance(optimizer, optim.Optimizer):
+            raise ValueError(
+                f"compile: give {', '.join(options)} to the optimizer itself, "
+                f"{type(optimizer).__name__}({', '.join(f'{k}={v}' for k, v in options.items())})"
+            )
+        self.optimizer = optim.get(optimizer, **options)
+        self.checked = False
+
+    def prepare(self, model: Module, data: Data, *others: Data | None) -> None:
+        """Look at one sample with the model, so that what cannot work fails before it begins.
+
+        Layers that wait for their first input make their weights, the optimizer is bound to the
+        parameters, and all labels are checked at once, not again in each batch.
+        """
+        sample = data.part(0, 1)
+        with no_grad(), training(False):
+            prediction = model(sample.x)
+            self.measure(prediction, sample)
+            for given in (data, *others):
+                if given is not None and not self.loss.checked:
+                    self.loss.check(prediction, given.y)
+        optim.get(self.optimizer, model.parameters())
+
+    def check(self, model: Module) -> None:
+        """After the first backward pass: name the parameters that the loss does not reach."""
+        self.checked = True
+        missed = [
+            name for name, p in model.named_parameters() if p.requires_grad and p.grad is None
+        ]
+        if missed:
+            warnings.warn(
+                f"the loss does not reach {', '.join(missed)}, which will not be trained. Is it "
+                "used in __call__, or cut off by detach(), no_grad() or numpy()? If it is meant, "
+                "freeze() it.",
+                stacklevel=4,
+            )
+
+    def measure(self, prediction: Tensor, batch: Data) -> Tensor:
+        """The loss of a batch: one number."""
+        if batch.weight is None:
+            return self.loss(prediction, batch.y)
+        return self.loss(prediction, batch.y, batch.weight)
+
+
+def epoch(
+    model: Module,
+    compiled: Compiled,
+    batches: Iterable[Data],
+    number: int,
+    told: Callbacks,
+    shown: Progress,
+) -> dict[str, float]:
+    """One pass over the batches, learning from each."""
+    optimizer, measure = compiled.optimizer, compiled.measure
+    begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
+    tally: Tally | None = None
+    done = 0
+    with training(True), quiet():
+        for i, batch in enumerate(batches):
+            if begins:
+                told("on_train_batch_begin", i, {})
+            prediction = model(batch.x)
+            loss = measure(prediction, batch)
+            if tally is None:
+                tally = Tally(compiled.metrics, is_on_host(loss))
+            tally.add(loss, len(batch), prediction, batch.y)
+            if tally.bad is not None:
+                raise DomainError(flow.not_finite(model, loss, number, tally.bad))
+            loss.backward()
+            if not compiled.checked:
+                compiled.check(model)
+            optimizer.step()
+            optimizer.zero_grad()
+            done += len(batch)
+            if ends:
+                told("on_train_batch_end", i, tally.logs())
+            if perf_counter() >= shown.due:
+                shown.draw(done, tally.logs(final=False))
+    shown.over()
+    assert tally is not None  # `load` lets no empty data pass
+    logs = tally.logs()
+    if tally.bad is not None:
+        raise DomainError(flow.not_finite(model, None, number, tally.bad))
+    return logs
+
+
+def evaluate(
+    model: Module, compiled: Compiled, data: Data, batch_size: int, shown: Progress | None = None
+) -> dict[str, float]:
+    """Loss and metrics over the data, learning nothing."""
+    tally: Tally | None = None
+    done = 0
+    with no_grad(), training(False), quiet():
+        for batch in data.batches(batch_size):
+            prediction = model(batch.x)
+            loss = compiled.measure(prediction, batch)
+            if tally is None:
+                tally = Tally(compiled.metrics, is_on_host(loss))
+            tally.add(loss, len(batch), prediction, batch.y)
+            done += len(batch)
+            if shown and perf_counter() >= shown.due:
+                shown.draw(done, tally.logs(final=False))
+    if shown:
+        shown.over()
+    assert tally is not None
+    return tally.logs()

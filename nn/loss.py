@@ -1,0 +1,157 @@
+"""What all losses share: reading the truth, checking it, reducing to one number."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from autograd import Tensor
+from autograd.errors import DomainError, ShapeError
+
+__all__ = ["Custom", "Loss", "check_range", "truth"]
+
+
+class Loss:
+    """What losses share: reading the truth, and reducing.  A subclass writes `elements`."""
+
+    checked = False
+    """Set this where all labels are known to be in range, and they are not looked at again."""
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """The loss of each element or sample, (N, …), for shapes that fit."""
+        raise NotImplementedError(f"{type(self).__name__} has no `elements(y_pred, y_true)`")
+
+    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The truth as a tensor of the shape that this loss compares with the prediction."""
+        return _same_shape(self, y_pred, truth(y_true, y_pred))
+
+    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        """Raise DomainError for truth that cannot be; by default all is possible."""
+
+    def losses(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The loss of each element or sample, (N, …), for whatever is given."""
+        if y_pred.__class__ is not Tensor:
+            y_pred = Tensor(y_pred)
+        y_true = self.align(y_pred, y_true)
+        if not y_pred.size:
+            raise ShapeError(f"{self.name}: the batch is empty, {y_pred.shape}; it has no mean")
+        if not self.checked:
+            self.check(y_pred, y_true)
+        return self.elements(y_pred, y_true)
+
+    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        """The loss of each sample, (N,): the mean over what the sample has."""
+        found = self.losses(y_pred, y_true)
+        return found if found.ndim == 1 else found.reshape(found.shape[0], -1).mean(axis=1)
+
+    def __call__(self, y_pred: Tensor, y_true: Any, sample_weight: Any = None) -> Tensor:
+        """The mean over the batch; with weights, Σ wᵢ lossᵢ / N.
+
+        Dividing by N and not by Σ wᵢ keeps the gradient of a batch of light samples small.
+        """
+        if sample_weight is None:
+            return self.losses(y_pred, y_true).mean()
+        found = self.per_sample(y_pred, y_true)
+        weight = truth(sample_weight, found)
+        if weight.shape != found.shape:
+            raise ShapeError(
+                f"{self.name}: sample_weight has shape {weight.shape}, but there are "
+                f"{found.shape[0]} samples; it must be {found.shape}"
+            )
+        return (found * weight).mean()
+
+    @property
+    def name(self) -> str:
+        """The class's name, for errors."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{self.name}({facts})"
+
+
+# --- reading what is given ---
+
+
+def truth(data: Any, like: Tensor) -> Tensor:
+    """Given data as a tensor; floats that are no tensor yet take the prediction's dtype."""
+    if data.__class__ is Tensor:
+        return data
+    tensor = Tensor(data, backend=like.backend)
+    return tensor.astype(like.dtype) if tensor.dtype.kind == "f" else tensor
+
+
+def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
+    shape, given = y_pred.shape, y_true.shape
+    if given == shape:
+        return y_true
+    if len(shape) == 2 and shape[1] == 1 and given == shape[:1]:
+        return y_true.reshape(shape)
+    hint = ""
+    if len(given) == 1 and len(shape) == 2 and given[0] == shape[0]:
+        hint = f"\n  Labels of {shape[1]} classes need SparseCategoricalCrossentropy."
+    elif shape == (*given, 1) or given == (*shape, 1):
+        hint = "\n  Reshape one of them: y.reshape(-1, 1), or y.reshape(-1)."
+    raise ShapeError(
+        f"{loss.name}: prediction and truth differ in shape, and are not broadcast\n"
+        f"  y_pred  {shape} {y_pred.dtype}\n"
+        f"  y_true  {given} {y_true.dtype}{hint}"
+    )
+
+
+def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
+    """Raise DomainError for the first label outside [low, high], or NaN, naming its place."""
+    raw = labels.raw
+    if raw.min() >= low and raw.max() <= high:
+        return
+    for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
+        if not low <= label <= high:
+            place = []
+            for size in reversed(labels.shape):
+                i, at = divmod(i, size)
+                place.insert(0, at)
+            raise DomainError(
+                f"{what}: y_true[{', '.join(map(str, place))}] is {label}, outside "
+                f"[{low}, {high}]. {hint}"
+            )
+
+
+# --- a loss made of a function ---
+
+
+class Custom(Loss):
+    """A loss made of a function of prediction and truth, that gives (N, …) or one number.
+
+    A function whose parameters are called `y_true` and `y_pred` is called with these names, in
+    whatever order it has them, so that one written for Keras works.
+    """
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        self.function = function
+        try:
+            names = set(inspect.signature(function).parameters)
+        except ValueError:  # a built-in function that does not tell
+            names = set()
+        self.by_name = names >= {"y_true", "y_pred"}
+
+    def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        return truth(y_true, y_pred)
+
+    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        if self.by_name:
+            return self.function(y_true=y_true, y_pred=y_pred)
+        return self.function(y_pred, y_true)
+
+    def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
+        found = self.losses(y_pred, y_true)
+        if not found.ndim:
+            raise ShapeError(
+                f"{self.name}: it gives one number for the whole batch, which sample or class "
+                "weights cannot weigh. Let it return one per sample, (N,)."
+            )
+        return found.reshape(found.shape[0], -1).mean(axis=1)
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
