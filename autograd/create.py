@@ -8,7 +8,7 @@ import backends
 from backends import BackendError, namespaces
 
 from .dtypes import DEFAULT
-from .errors import DTypeError, ShapeError
+from .errors import AutogradError, DTypeError, ShapeError
 from .functions import sizes_of
 from .tensor import Tensor
 
@@ -130,9 +130,10 @@ def from_dlpack(data: Any) -> Tensor:
     try:
         raw = xp.from_dlpack(data)
     except (BufferError, RuntimeError) as error:
-        raise DTypeError(
-            f"from_dlpack: {xp.name} cannot read this {getattr(data, 'dtype', '')} array: {error}. "
-            "Convert it where it comes from, for example to float32."
+        raise AutogradError(
+            f"from_dlpack: this {type(data).__name__} of {getattr(data, 'dtype', '?')} cannot be "
+            f"shared with {xp.name}: {error}. Detach it where it requires a gradient; convert it, "
+            "for example to float32, where the dtype is the matter."
         ) from error
     return Tensor.of(_numbers(raw, data))
 

@@ -218,10 +218,15 @@ def _cast(x: Any, dtype: Any) -> Any:
     return x
 
 
+def _refuse(*arrays: Any, again: Any) -> Any:
+    raise TypeError("what is inside is not recorded. Call the function without checkpoint")
+
+
 _FORMS: dict[str, Callable[..., Any]] = {
     "max": _extreme(Op.table["maximum"]),
     "min": _extreme(Op.table["minimum"]),
     "astype": _cast,
     "to": lambda x, backend: x,
+    "recomputed": _refuse,
 }
 """What does not run on arrays of objects as it is, or would differ at a tie."""

@@ -13,6 +13,7 @@ from typing import Any
 import backends
 
 from .errors import DTypeError, ShapeError
+from .explain import refuse
 from .node import Node, op
 from .ops import elementwise as e
 from .ops import index as i
@@ -30,10 +31,12 @@ def sizes_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def axis_of(axis: int, ndim: int, name: str) -> int:
-    """An axis counted from the front; an error that names the valid ones."""
+def axis_of(axis: int, x: Any, name: str, new: int = 0) -> int:
+    """An axis of x, with `new` more of them, counted from the front; else an error."""
+    ndim: int = x.ndim + new
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"{name}: axis {axis} is outside [{-ndim}, {ndim}) for {ndim} axes")
+        mend = f"The axes must be between {-ndim} and {ndim - 1}."
+        raise refuse(ShapeError, f"{name}: axis {axis} is outside [{-ndim}, {ndim})", mend, x)
     return axis % ndim
 
 
@@ -51,9 +54,12 @@ def split_index(key: Any, x: Any) -> tuple[tuple[Any, ...], list[Any]]:
             item = item.item()
         if isinstance(item, Node) or (hasattr(item, "dtype") and item.shape != ()):
             if item.dtype.kind not in "iub":
-                raise DTypeError(
-                    f"index: an index array must hold integers or truth values, not {item.dtype}"
-                )
+                raise refuse(
+                    DTypeError,
+                    f"index: an index array holds {item.dtype}, not integers or truth values",
+                    'Convert it: index.astype("int64"), or compare it to make a mask.',
+                    x, item,
+                )  # fmt: skip
             arrays.append(item)
             item = i.HERE
         elif hasattr(item, "dtype"):
@@ -80,7 +86,7 @@ to.vjp(lambda g, z, x, backend: to(g, backend=backends.name_of(getattr(x, "raw",
 def swapaxes(x: Any, a: int, b: int) -> Any:
     """Two axes exchanged."""
     order = list(range(x.ndim))
-    a, b = axis_of(a, x.ndim, "swapaxes"), axis_of(b, x.ndim, "swapaxes")
+    a, b = axis_of(a, x, "swapaxes"), axis_of(b, x, "swapaxes")
     order[a], order[b] = order[b], order[a]
     return s.transpose(x, axes=tuple(order))
 
@@ -89,20 +95,23 @@ def squeeze(x: Any, axis: int | None = None) -> Any:
     """Without its axes of size 1, or without this one."""
     if axis is None:
         return s.reshape(x, shape=tuple(n for n in x.shape if n != 1))
-    axis = axis_of(axis, x.ndim, "squeeze")
+    axis = axis_of(axis, x, "squeeze")
     if x.shape[axis] != 1:
-        raise ShapeError(f"squeeze: axis {axis} of {x.shape} has size {x.shape[axis]}, not 1")
+        mend = "Only axes of size 1 can go. Use reshape to merge axes."
+        headline = f"squeeze: axis {axis} has size {x.shape[axis]}, not 1"
+        raise refuse(ShapeError, headline, mend, x)
     return s.reshape(x, shape=x.shape[:axis] + x.shape[axis + 1 :])
 
 
 def expand_dims(x: Any, axis: int) -> Any:
     """With a new axis of size 1."""
-    axis = axis_of(axis, x.ndim + 1, "expand_dims")
+    axis = axis_of(axis, x, "expand_dims", new=1)
     return s.reshape(x, shape=(*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def flatten(x: Any, start: int = 0) -> Any:
     """The axes from `start` on as one."""
+    start = axis_of(start, x, "flatten") if x.ndim else 0
     return s.reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start:])))
 
 
@@ -127,14 +136,16 @@ def pad(x: Any, width: Any, value: float = 0.0, mode: str = "constant") -> Any:
         width = (tuple(width),) * x.ndim
     width = tuple((int(a), int(b)) for a, b in width)
     if len(width) != x.ndim:
-        raise ShapeError(f"pad: {len(width)} pairs of widths for {x.ndim} axes")
+        mend = "Give one pair (before, after) per axis, or one int for all."
+        raise refuse(ShapeError, f"pad: {len(width)} pairs of widths for {x.ndim} axes", mend, x)
     if mode == "constant":
         return s.pad(x, width=width, value=value)
     if mode not in ("edge", "reflect"):
         raise ValueError(f'pad: unknown mode {mode!r}; choose "constant", "edge" or "reflect"')
     for axis, ((before, after), n) in enumerate(zip(width, x.shape, strict=True)):
         if mode == "reflect" and max(before, after) >= n:
-            raise ShapeError(f"pad: reflect needs widths below {n} on axis {axis}, not {before, after}")
+            headline = f"pad: widths {before, after} reflect more than axis {axis} has, {n}"
+            raise refuse(ShapeError, headline, f"Use widths below {n}, or mode='edge'.", x)
         places = range(-before, n + after)
         if mode == "edge":
             picked = [min(max(p, 0), n - 1) for p in places]
@@ -152,14 +163,20 @@ def tile(x: Any, *counts: Any) -> Any:
     counts = sizes_of(counts)
     for axis, n in enumerate(counts, start=x.ndim - len(counts)):
         if axis < 0:
-            raise ShapeError(f"tile: {len(counts)} counts for {x.ndim} axes; add axes first")
+            headline = f"tile: {len(counts)} counts for {x.ndim} axes"
+            raise refuse(ShapeError, headline, "Add axes first, with expand_dims.", x)
+        if n < 1:
+            mend = "Give counts of 1 or more."
+            raise refuse(ShapeError, f"tile: {n} copies along axis {axis}", mend, x)
         x = s.concatenate(*[x] * n, axis=axis)
     return x
 
 
 def repeat(x: Any, n: int, axis: int) -> Any:
     """Each element n times in a row along an axis."""
-    axis = axis_of(axis, x.ndim, "repeat")
+    axis = axis_of(axis, x, "repeat")
+    if n < 0:
+        raise refuse(ShapeError, f"repeat: {n} times", "The number of times must be 0 or more.", x)
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     size = x.shape[axis]
     spread = s.broadcast_to(
@@ -171,7 +188,7 @@ def repeat(x: Any, n: int, axis: int) -> Any:
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
     """Tensors one behind the other along an axis that exists."""
     if not len(tensors):
-        raise ShapeError("concatenate: there are no tensors")
+        raise refuse(ShapeError, "concatenate: there are no tensors", "Give at least one.")
     return s.concatenate(*tensors, axis=axis)
 
 
@@ -181,21 +198,26 @@ cat = concatenate
 def stack(tensors: Sequence[Any], axis: int = 0) -> Any:
     """Tensors of one shape along a new axis."""
     if not len(tensors):
-        raise ShapeError("stack: there are no tensors")
+        raise refuse(ShapeError, "stack: there are no tensors", "Give at least one.")
     shapes = {t.shape for t in tensors}
     if len(shapes) > 1:
-        raise ShapeError(f"stack: the tensors differ in shape: {sorted(shapes)}")
+        mend = "All must have one shape. Use concatenate along an axis in which they differ."
+        raise refuse(ShapeError, "stack: the tensors differ in shape", mend, *tensors)
     return s.concatenate(*[expand_dims(t, axis) for t in tensors], axis=axis)
 
 
 def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Pieces along an axis: of this size (the last may be smaller), or of these sizes."""
-    axis = axis_of(axis, x.ndim, "split")
+    axis = axis_of(axis, x, "split")
     n = x.shape[axis]
     if isinstance(sizes, int):
+        if sizes < 1:
+            raise refuse(ShapeError, f"split: pieces of size {sizes}", "Use 1 or more.", x)
         sizes = [min(sizes, n - start) for start in range(0, n, sizes)]
     if sum(sizes) != n:
-        raise ShapeError(f"split: sizes {list(sizes)} do not add up to {n}, axis {axis} of {x.shape}")
+        headline = f"split: sizes {list(sizes)} add up to {sum(sizes)}, axis {axis} has {n}"
+        mend = "The sizes must cover the axis. One int cuts it into equal pieces."
+        raise refuse(ShapeError, headline, mend, x)
     pieces, start = [], 0
     for size in sizes:
         pieces.append(x[(slice(None),) * axis + (slice(start, start + size),)])
@@ -205,6 +227,9 @@ def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> list[Any]:
 
 def diagonal(x: Any, offset: int = 0) -> Any:
     """The diagonal of the last two axes, `offset` above the main one."""
+    if x.ndim < 2:
+        mend = "It needs two axes or more. Use autograd.eye(n) * x to make a diagonal matrix."
+        raise refuse(ShapeError, f"diagonal: {x.ndim} axes have no diagonal", mend, x)
     rows, columns = x.shape[-2:]
     n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     down = [k + max(-offset, 0) for k in range(n)]
@@ -227,24 +252,27 @@ def outer(x: Any, y: Any) -> Any:
 
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Einstein summation: `einsum("bij,bjk->bik", x, y)`, with ellipsis and implicit output."""
-    labels, output = _subscripts(subscripts, [x.ndim for x in operands])
+    labels, output = _subscripts(subscripts, operands)
     operands = tuple(map(_without_repeats, operands, labels))
     labels = ["".join(dict.fromkeys(term)) for term in labels]
     return l.einsum(*operands, subscripts=",".join(labels) + "->" + output)
 
 
-def _subscripts(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+def _subscripts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
     """Labels of each operand and of the output, with every ellipsis written out."""
+    ndims = [x.ndim for x in operands]
     text = subscripts.replace(" ", "")
     terms, arrow, output = text.partition("->")
     labels = terms.split(",")
     if len(labels) != len(ndims):
-        raise ShapeError(f"einsum: {text!r} describes {len(labels)} operands, {len(ndims)} are given")
+        headline = f"einsum: {text!r} describes {len(labels)} operands, {len(ndims)} are given"
+        raise refuse(ShapeError, headline, "Give one per group of labels.", *operands)
     spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in text]
     hidden = [n - len(term.replace("...", "")) for term, n in zip(labels, ndims, strict=True)]
     for term, n, extra in zip(labels, ndims, hidden, strict=True):
         if extra < 0 or (extra and "..." not in term):
-            raise ShapeError(f"einsum: {term!r} names {n - extra} axes, its operand has {n}")
+            headline = f"einsum: {term!r} names {n - extra} axes, its operand has {n}"
+            raise refuse(ShapeError, headline, "Name each axis, or write ... for some.", *operands)
     dots = spare[: max(hidden, default=0)]
     labels = [
         term.replace("...", "".join(dots[len(dots) - extra :]))
@@ -275,19 +303,24 @@ def _without_repeats(x: Any, term: str) -> Any:
 
 def gather(x: Any, axis: int, index: Any) -> Any:
     """z[i, j] = x[i, index[i, j]] for axis 1, and so on: PyTorch's gather."""
-    return i.gather(x, index, axis=axis_of(axis, x.ndim, "gather"))
+    return i.gather(x, index, axis=axis_of(axis, x, "gather"))
 
 
 def scatter_add(x: Any, axis: int, index: Any, y: Any) -> Any:
     """A copy of x with z[i, index[i, j]] += y[i, j] for axis 1, and so on."""
-    return i.scatter_add(x, index, y, axis=axis_of(axis, x.ndim, "scatter_add"))
+    return i.scatter_add(x, index, y, axis=axis_of(axis, x, "scatter_add"))
 
 
 def take_along_axis(x: Any, index: Any, axis: int) -> Any:
     """Like `gather`, in NumPy's order of arguments; other axes of size 1 are repeated."""
-    axis = axis_of(axis, x.ndim, "take_along_axis")
+    axis = axis_of(axis, x, "take_along_axis")
     index = index if isinstance(index, Node) else type(x)(index)
-    shape = tuple(m if k == axis else n for k, (n, m) in enumerate(zip(x.shape, index.shape, strict=True)))
+    if index.ndim != x.ndim:
+        headline = f"take_along_axis: an index with {index.ndim} axes for {x.ndim}"
+        raise refuse(ShapeError, headline, "Add axes with expand_dims.", x, index)
+    shape = tuple(
+        m if k == axis else n for k, (n, m) in enumerate(zip(x.shape, index.shape, strict=True))
+    )
     return i.gather(x, s.broadcast_to(index, shape=shape), axis=axis)
 
 
@@ -298,15 +331,16 @@ def one_hot(labels: Any, classes: int, dtype: Any = "float32") -> Any:
 
 def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:
     """Sorted along an axis, equal elements in their old order."""
-    axis = axis_of(axis, x.ndim, "sort")
+    axis = axis_of(axis, x, "sort")
     return i.gather(x, i.argsort(x, axis=axis, descending=descending), axis=axis)
 
 
 def topk(x: Any, k: int, axis: int = -1) -> tuple[Any, Any]:
     """The k largest along an axis, largest first, and their indices."""
-    axis = axis_of(axis, x.ndim, "topk")
+    axis = axis_of(axis, x, "topk")
     if not 0 < k <= x.shape[axis]:
-        raise ShapeError(f"topk: k = {k} is outside [1, {x.shape[axis]}], the size of axis {axis}")
+        headline = f"topk: k = {k} is outside [1, {x.shape[axis]}]"
+        raise refuse(ShapeError, headline, f"Axis {axis} must have k elements.", x)
     order = i.argsort(x, axis=axis, descending=True)
     first = order[(slice(None),) * axis + (slice(k),)]
     return i.gather(x, first, axis=axis), first
@@ -322,7 +356,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where positive, else α (exp(x) - 1) (Clevert et al. 2016)."""
-    return e.where(x > 0, x, alpha * e.expm1(e.minimum(x, 0.0)))
+    return e.where(x > 0, x, alpha * e.expm1(e.clip(x, high=0.0)))
 
 
 def selu(x: Any) -> Any:

@@ -37,7 +37,7 @@ _ROOT = dirname(dirname(abspath(__file__)))
 HOUSE = (
     *(join(_ROOT, package) + sep for package in ("autograd", "nn", "backends")),
     *("<Tensor.", "<Value."),  # the recording functions that `record.py` writes
-    contextlib.__file__,  # between `@no_grad()` and what it decorates
+    contextlib.__file__,  # between a decorator made of a context and what it decorates
 )
 """How the names of the files begin that are not the user's."""
 

@@ -23,10 +23,10 @@ Place = tuple[int, int, int, int]
 
 def label(filename: str) -> str:
     """How people call a file: `train.py`, or `In[3]` for a notebook's cell."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None:
-        cell = shell.compile.format_code_name(filename)
-        if cell is not None:
+    if "IPython" in sys.modules:
+        shell = sys.modules["IPython"].get_ipython()
+        cell = shell and shell.compile.format_code_name(filename)
+        if cell:
             return str(cell[1])
     return filename.rpartition(sep)[2]
 

@@ -12,6 +12,7 @@ import linecache
 import sys
 from collections.abc import Callable
 from inspect import Parameter
+from os.path import abspath, dirname, join
 from typing import Any
 
 from backends import namespaces, python, source
@@ -19,10 +20,16 @@ from backends.source import Code
 
 from .node import NO_PARAMS, Op, current, tick
 
-__all__ = ["SELECTORS", "Recorder", "scalar_pull"]
+__all__ = ["SELECTORS", "Recorder", "pull", "scalar_pull"]
 
 SELECTORS = ("condition", "index")
 """Inputs of these names choose elements; their dtype need not agree with the others'."""
+
+_HERE = dirname(abspath(__file__))
+HOUSE = frozenset(
+    join(_HERE, f"{name}.py") for name in ("tensor", "value", "functions", "node", "calls")
+)
+"""Files of methods and functions made of ops: a node's place in the code is that of their caller."""
 
 _APPLY = """\
 def make(op, forward):
@@ -45,6 +52,7 @@ def make(op, forward):
             z.requires_grad = True
             z.scope = state.scope
             frame = getframe(1)
+            while frame.f_code.co_filename in HOUSE: frame = frame.f_back
             z.code = frame.f_code
             z.instruction = frame.f_lasti
         else:
@@ -57,7 +65,26 @@ def make(op, forward):
 """
 
 _PULL = """\
-def make(op):
+def make({rules}):
+    def pull(node, gradient, found, through, raw):
+        {inputs}, = node.inputs
+        order = node.order
+        if {stale}: check_fresh(node)
+        if raw: result = node.raw; {raws}
+        else: result = node; {nodes}
+        {gradients}
+    return pull
+"""
+
+_GRADIENT = """\
+if {x}.requires_grad and (through is None or {x}.order in through):
+            pulled = {x}_rule(gradient, result, {args}{params})
+            {unbroadcast}
+            found[{x}] = found[{x}] + pulled if {x} in found else pulled
+        """
+
+_SCALAR_PULL = """\
+def make():
     def pull(z, g):
         {inputs} = z.inputs
         {raws}
@@ -90,8 +117,8 @@ class Recorder:
     def __init__(self, kind: str, **helpers: Callable[..., Any]) -> None:
         self.kind = kind
         self.names: dict[str, Any] = dict(
-            helpers, NO_PARAMS=NO_PARAMS, current=current, getframe=sys._getframe,
-            namespaces=namespaces, new=object.__new__, python=python, tick=tick,
+            helpers, HOUSE=HOUSE, NO_PARAMS=NO_PARAMS, current=current, getframe=sys._getframe,
+            namespaces=namespaces, new=object.__new__, python=python, tick=tick, __name__=__name__,
         )  # fmt: skip
         if "agree" not in helpers:
             self.names["xp"] = python
@@ -222,6 +249,39 @@ def _scalar(op: Op) -> str:
     return f"raw = {_expression(op, [f'{x}.raw' for x in op.inputs])}"
 
 
+def pull(op: Op, arrays: bool, **helpers: Callable[..., Any]) -> Callable[..., None]:
+    """`pull(node, g, found, through, raw)`: add to `found` the gradient of each input of a node.
+
+    It applies each rule to raw data or, unless `raw`, to nodes; of inputs that ask for a gradient
+    and, if `through` is given, are on the way to what is wanted.  Broadcasting is undone here:
+    `sum_to` brings a gradient back to the shape of its input.  `check_fresh` complains of inputs
+    that were assigned since.
+    """
+    args = ", ".join(f"{x}_" for x in op.inputs)
+    gradients = [
+        _GRADIENT.format(
+            x=x,
+            args=args,
+            params=", **node.params" if op.params else "",
+            unbroadcast=f"if pulled.shape != {x}_.shape: pulled = sum_to(pulled, shape={x}_.shape)"
+            if arrays
+            else "",
+        )
+        for x, rule in zip(op.inputs, op.rules, strict=True)
+        if rule is not None
+    ]
+    text = _PULL.format(
+        rules=", ".join(f"{x}_rule" for x in op.inputs),
+        inputs=", ".join(op.inputs),
+        stale=" or ".join(f"{x}.order > order" for x in op.inputs),
+        raws="; ".join(f"{x}_ = {x}.raw" for x in op.inputs),
+        nodes="; ".join(f"{x}_ = {x}" for x in op.inputs),
+        gradients="".join(gradients) or "pass",
+    )
+    made: Callable[..., None] = _write(f"Tensor.{op.name} backward", text, dict(helpers))(*op.rules)
+    return made
+
+
 def scalar_pull(op: Op, names: dict[str, Any]) -> Callable[..., None] | None:
     """`pull(z, g)`: add g, pulled back through this op, to the gradients of z's inputs.
 
@@ -236,10 +296,10 @@ def scalar_pull(op: Op, names: dict[str, Any]) -> Callable[..., None] | None:
         for x, rule in zip(op.inputs, op.rules, strict=True)
         if rule is not None
     ]
-    text = _PULL.format(
+    text = _SCALAR_PULL.format(
         inputs=", ".join(op.inputs) + ",",
         raws=_lines([f"{x}_ = {x}.raw" for x in op.inputs], 8),
         gradients=_lines(gradients, 8),
     )
-    pull: Callable[..., None] = _write(f"Value.{op.name} backward", text, names)(op)
+    pull: Callable[..., None] = _write(f"Value.{op.name} backward", text, names)()
     return pull

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from backends import namespaces, python
 
 from . import names
 from .errors import GraphError, ShapeError
-from .node import Freed, Node, enable_grad, history, no_grad
+from .explain import explain_rule
+from .node import Freed, Node, Op, State, _state, current, history
 from .ops.shape import astype, sum_to
+from .record import pull
 
 __all__ = ["sweep"]
 
@@ -33,6 +35,7 @@ def sweep(
     are meant.  With `keep` every node's gradient stays in the result, not only the leaves'.
     """
     arrays = outputs[0].is_array
+    pulls = _PULLS[arrays]
     nodes = history(*outputs)
     nodes.reverse()
     ends = frozenset(wanted or ())
@@ -41,7 +44,8 @@ def sweep(
     for node, g in zip(outputs, gradients, strict=True):
         found[node] = found[node] + g if node in found else g
     freed = None if retain_graph or create_graph else Freed()
-    with (enable_grad if create_graph else no_grad)():
+    token = _state.set(State(create_graph, current().scope))
+    try:
         while nodes:
             node = nodes.pop()  # newest first; the list keeps nothing alive that is done with
             if node not in found:
@@ -54,32 +58,21 @@ def sweep(
             op = node.op
             if op is None:
                 continue
-            inputs = node.inputs
-            if inputs.__class__ is Freed and node not in ends:
+            if node.inputs.__class__ is Freed and node not in ends:
                 raise _second_backward(node)
-            if through is not None and _none_of(inputs, through):
+            if through is not None and _none_of(node.inputs, through):
                 continue
             g = found[node] if keep or node in ends else found.pop(node)
-            args: Sequence[Any]
-            if create_graph:
-                z, args = node, inputs
-            else:
-                z, args = node.raw, [x.raw for x in inputs]
-            joint = op.joint
-            rules = op.rules if joint is None else joint(g, z, *args, **node.params)
-            for x, rule, arg in zip(inputs, rules, args, strict=True):
-                if x.order > node.order:
-                    _check_fresh(node, x)
-                if not x.requires_grad or rule is None:
-                    continue
-                if through is not None and x.order not in through:
-                    continue
-                gx = rule(g, z, *args, **node.params) if joint is None else rule
-                if arrays and gx.shape != arg.shape:
-                    gx = sum_to(gx, shape=arg.shape)
-                found[x] = found[x] + gx if x in found else gx
+            pulls[op](node, g, found, through, not create_graph)
             if freed is not None:
                 node.inputs = freed
+    except Exception as error:
+        explained = explain_rule(node, error)
+        if explained is error:
+            raise
+        raise explained from None
+    finally:
+        _state.reset(token)
     if freed is not None:
         freed.where = names.here()
     if arrays:
@@ -87,6 +80,41 @@ def sweep(
             if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
                 found[x] = astype(g, dtype=x.raw.dtype)
     return found
+
+
+class _Pulls(dict[Op, Callable[..., None]]):
+    """Op → the function that applies its rules to a node; written when first used."""
+
+    def __init__(self, arrays: bool) -> None:
+        self.arrays = arrays
+
+    def __missing__(self, op: Op) -> Callable[..., None]:
+        if op.joint is not None:
+            self[op] = _pull_joint
+        else:
+            self[op] = pull(op, self.arrays, sum_to=sum_to, check_fresh=_check_fresh)
+        return self[op]
+
+
+_PULLS = {True: _Pulls(arrays=True), False: _Pulls(arrays=False)}
+
+
+def _pull_joint(
+    node: Node, g: Any, found: dict[Node, Any], through: set[int] | None, raw: bool
+) -> None:
+    """Add to `found` the gradients that a joint rule gives for all inputs of a node."""
+    op, inputs = node.op, node.inputs
+    assert op is not None and op.joint is not None
+    if any([x.order > node.order for x in inputs]):
+        _check_fresh(node)
+    args = [x.raw for x in inputs] if raw else inputs
+    gradients = op.joint(g, node.raw if raw else node, *args, **node.params)
+    for x, gx, arg in zip(inputs, gradients, args, strict=True):
+        if gx is None or not x.requires_grad or through is not None and x.order not in through:
+            continue
+        if x.is_array and gx.shape != arg.shape:
+            gx = sum_to(gx, shape=arg.shape)
+        found[x] = found[x] + gx if x in found else gx
 
 
 def _paths_to(ends: Collection[Node], nodes: Sequence[Node]) -> set[int]:
@@ -118,7 +146,8 @@ def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
             if replaced.shape != node.shape:
                 raise ShapeError(
                     f"hook: returned a gradient of shape {replaced.shape} for "
-                    f"{names.describe(node)}, which has shape {node.shape}"
+                    f"{names.describe(node)}, which has shape {node.shape}. "
+                    "Return that shape, or None to keep the gradient."
                 )
             g = replaced if create_graph else replaced.raw
     return g
@@ -133,22 +162,24 @@ def _second_backward(node: Node) -> GraphError:
     )
 
 
-def _check_fresh(node: Node, x: Node) -> None:
-    """x was assigned after node was computed from it: an error, if a rule needs the old data."""
+def _check_fresh(node: Node) -> None:
+    """An input was assigned after node was computed from it: an error, if that did harm."""
     op = node.op
     assert op is not None
-    used_as = {op.inputs[min(i, len(op.inputs) - 1)] for i, y in enumerate(node.inputs) if y is x}
-    if used_as & op.saves:
-        need = f"{op.name}'s gradient needs the old data"
-    elif node.is_array and _is_view(node.raw, x.raw):
-        need = f"the result of {op.name} is a view of it, which has changed with it"
-    else:
-        return
-    raise GraphError(
-        f"backward: {names.describe(x)}\n  was assigned new data at {names.where(x)} after\n"
-        f"  {names.describe(node)}\n  was computed from it, and {need}. "
-        "Call backward before assigning, or compute with a copy."
-    )
+    for i, x in enumerate(node.inputs):
+        if x.order < node.order:
+            continue
+        if op.inputs[min(i, len(op.inputs) - 1)] in op.saves:
+            need = f"{op.name}'s gradient needs the old data"
+        elif node.is_array and _is_view(node.raw, x.raw):
+            need = f"the result of {op.name} is a view of it, which has changed with it"
+        else:
+            continue
+        raise GraphError(
+            f"backward: {names.describe(x)}\n  was assigned new data at {names.where(x)} after\n"
+            f"  {names.describe(node)}\n  was computed from it, and {need}. "
+            "Call backward before assigning, or compute with a copy."
+        )
 
 
 def _is_view(view: Any, raw: Any) -> bool:

@@ -37,9 +37,7 @@ def _lift(x: Any, op: Op) -> Tensor:
     return z
 
 
-_recorded = Recorder(
-    "Tensor", lift=_lift, explain=explain, agree=agree, settle=settle, space=space
-)
+_recorded = Recorder("Tensor", lift=_lift, explain=explain, agree=agree, settle=settle, space=space)
 
 
 def _array(data: Any, dtype: Any, backend: str | None) -> Any:
@@ -173,11 +171,13 @@ class Tensor(Node):
     @grad.setter
     def grad(self, gradient: Any) -> None:
         if gradient is not None:
-            gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
+            gradient = (
+                gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
+            )
             if gradient.shape != self.shape:
                 raise ShapeError(
                     f"grad: {names.describe(self)} needs a gradient of its own shape, "
-                    f"not {gradient.shape}"
+                    f"not {gradient.shape}. Reshape it, or set None to forget it."
                 )
         self._grad = gradient
 
@@ -214,7 +214,10 @@ class Tensor(Node):
     def item(self) -> Any:
         """The one element, as a Python number."""
         if self.size != 1:
-            raise ShapeError(f"item: {names.describe(self)} has {self.size} elements, not one")
+            raise ShapeError(
+                f"item: {names.describe(self)} has {self.size} elements, not one. "
+                "Use .tolist() or .numpy(), or reduce it first."
+            )
         return self.raw.item() if hasattr(self.raw, "item") else self.raw
 
     def tolist(self) -> Any:
@@ -268,6 +271,7 @@ class Tensor(Node):
             raise ShapeError(
                 f"assign: {names.describe(self)} cannot take data of shape {new.shape}"
                 + ("" if at is ... else f" at {at}")
+                + f". Give it shape {part.shape}, or one number."
             )
         if dtype_of(new) is not None and new.dtype != self.dtype:
             raise DTypeError(
@@ -335,7 +339,7 @@ class Tensor(Node):
         if seed.shape != self.shape:
             raise ShapeError(
                 f"backward: the gradient has shape {seed.shape}, but {names.describe(self)} "
-                f"has {self.shape}"
+                f"has {self.shape}. Give it that shape."
             )
         return seed
 
@@ -413,7 +417,10 @@ class Tensor(Node):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError(f"len: {names.describe(self)} is one number, it has no length")
+            raise TypeError(
+                f"len: {names.describe(self)} is one number, it has no length. "
+                "Use .item() for the number, or reshape(1)."
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .arena import THREADS
-from .rows import Line
+from .rows import Line, figures
 
 __all__ = ["machine", "markdown", "save", "show"]
 
@@ -70,6 +70,8 @@ def show(lines: list[Line], facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading == "ratio" else "left")
@@ -99,7 +101,7 @@ def save(lines: list[Line], facts: dict[str, Any]) -> None:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    ratio = "" if line.ratio is None else f"{line.ratio:.1f}×" if line.ratio >= 2 else f"{line.ratio:.2f}×"
+    ratio = "" if line.ratio is None else f"{figures(line.ratio)}×"
     verdict = {True: "met", False: "missed", None: "not comparable"}[line.met]
     return line.what, line.ours, line.peers, ratio, line.target, verdict
 

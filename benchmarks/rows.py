@@ -13,7 +13,7 @@ from typing import Any
 
 from .arena import ROOT, Arena, Entry, Failed, Timing, contestants, environment
 
-__all__ = ["ROWS", "Line"]
+__all__ = ["ROWS", "Line", "figures"]
 
 
 @dataclass
@@ -94,8 +94,8 @@ def scalar(arena: Arena) -> list[Line]:
     """Loss and backward of micrograd's moons demo: the same graph, and our `nn.scalar`."""
     return race(
         arena,
-        {"scalar MLP 2-16-16-1, 100 points, micrograd's expressions": SAME_GRAPH,
-         "scalar MLP 2-16-16-1, 100 points, nn.scalar": SCALAR},
+        {"scalar MLP 2-16-16-1, micrograd's expressions": SAME_GRAPH,
+         "scalar MLP 2-16-16-1, nn.scalar": SCALAR},
         [MICROGRAD],
         target=12,
         tolerance=1e-12,
@@ -127,6 +127,7 @@ def fit(arena: Arena) -> list[Line]:
         for name, (package, backend) in backends.items()
     ]
     title = "fit per batch: 10-64-32-1, batch 32, Adam, BCE, accuracy"
+    # Keras's Adam adds epsilon before the second moment is corrected, ours and PyTorch's after.
     return race(arena, {title: Entry("Glassgrad", "fit:glassgrad")}, peers, 2, tolerance=2e-3)
 
 
@@ -143,8 +144,8 @@ def add(arena: Arena) -> list[Line]:
     ):
         above = median(sample[mode] - sample["numpy"] for sample in timing.samples)
         lines.append(Line(
-            f"add of two (32, 64) float32 Tensors above NumPy's own, {title}", duration(above),
-            f"≤ {duration(limit)}", above <= limit, f"NumPy's own {duration(timing['numpy'])}",
+            f"add of two (32, 64) Tensors above NumPy's, {title}", duration(above),
+            f"≤ {limit * 1e6:g} µs", above <= limit, f"NumPy's own {duration(timing['numpy'])}",
             samples={"Glassgrad": timing.samples},
         ))  # fmt: skip
     return lines
@@ -159,7 +160,7 @@ def chain(arena: Arena) -> list[Line]:
         timing = short.compete([entry])[kind]
         told = [f"{part} {duration(timing[part])}" for part in ("forward", "backward", "free")]
         lines.append(Line(
-            f"chain of 1,000,000 {kind} nodes, recursion limit {timing.facts['recursion limit']}",
+            f"chain of 1,000,000 {kind}s, recursion limit {timing.facts['recursion limit']}",
             f"{', '.join(told)}; {timing.facts['bytes']:.0f} bytes per node", "works", True,
             samples={kind: timing.samples}, facts={kind: timing.facts},
         ))  # fmt: skip
@@ -182,7 +183,7 @@ def leftovers(arena: Arena) -> list[Line]:
         Entry("scalar loss and backward", "scalar:glassgrad"),
     ])
     peers = [MICROGRAD, Entry("PyTorch", "step:torch:small", ("torch",))]
-    beside = [f"{name} {n:,.3g}" if n < 1e3 else f"{name} {n:,.0f}" for name, n in count(peers).items()]
+    beside = [f"{name} {n:,.0f}" for name, n in count(peers).items()]
     return [Line(
         "objects left to the cycle collector per training step",
         ", ".join(f"{name} {n:g}" for name, n in ours.items()), "0", not any(ours.values()),

@@ -209,7 +209,8 @@ def _lines(step: Callable[[], Any], whole: float, steps: int = 1, top: int = 30)
 
     def note(number: int, frame: FrameType | None) -> None:
         if frame is not None:
-            found[frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname] += 1
+            code = frame.f_code
+            found[code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname] += 1
 
     before = signal.signal(signal.SIGALRM, note)
     signal.setitimer(signal.ITIMER_REAL, 2e-4, 2e-4)
@@ -225,7 +226,8 @@ def _lines(step: Callable[[], Any], whole: float, steps: int = 1, top: int = 30)
         path = Path(file)
         place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else Path(*path.parts[-2:])
         text = linecache.getline(file, line).strip()
-        rows.append((_us(whole * n / samples), f"{n / samples:.1%}", f"{place}:{line}", function, text[:60]))
+        share = n / samples
+        rows.append((_us(whole * share), f"{share:.1%}", f"{place}:{line}", function, text[:60]))
     _table(("µs", "%", "line", "function", "code"), rows, f"by line, {samples:,} samples")
 
 

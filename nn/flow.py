@@ -114,7 +114,7 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
 def rms(raw: Any) -> float:
     """The root mean square, in float64 so that neither 1e-30 nor 1e30 is lost when squared."""
     x = raw.astype("float64")
-    return sqrt(float((x * x).mean()))
+    return sqrt((x * x).mean().item())
 
 
 def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
@@ -150,11 +150,11 @@ def _activation(node: Node) -> list[Activation]:
     name, y = node.op.name if node.op else "", node.raw
     if name == "relu":
         dead = (y.reshape(-1, y.shape[-1]) if y.ndim > 1 else y).max(axis=0) <= 0
-        return [Activation(name, float(dead.mean()))]
+        return [Activation(name, dead.mean().item())]
     if name == "sigmoid":  # its slope is below a twelfth of the steepest
-        return [Activation(name, float(((y < 0.02) | (y > 0.98)).mean()))]
+        return [Activation(name, ((y < 0.02) | (y > 0.98)).mean().item())]
     if name == "tanh":
-        return [Activation(name, float((abs(y) > 0.96).mean()))]
+        return [Activation(name, (abs(y) > 0.96).mean().item())]
     return []
 
 

@@ -103,7 +103,7 @@ def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
 def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
     """Raise DomainError for the first label outside [low, high], or NaN, naming its place."""
     raw = labels.raw
-    if raw.min() >= low and raw.max() <= high:
+    if raw.min().item() >= low and raw.max().item() <= high:
         return
     for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
         if not low <= label <= high:

@@ -17,6 +17,7 @@ from op_cases import tensors as on_current
 
 import autograd.functions as f
 import backends
+import nn
 from autograd import Tensor, no_grad, random
 from autograd.node import Op
 from autograd.ops import elementwise as e
@@ -100,7 +101,7 @@ class DeviceSuite:
     device: ClassVar[str]
     tolerance: ClassVar[dict[str, float]]
     last_wins: ClassVar[bool] = True
-    """Whether `x[[0, 0]] = y` keeps the last y, as NumPy does and a GPU need not."""
+    """Whether x[[0, 0]] = y keeps the last y, as NumPy does and a GPU need not."""
 
     @pytest.fixture(autouse=True)
     def _on_the_device(self) -> Iterator[None]:
@@ -121,16 +122,16 @@ class DeviceSuite:
             np.testing.assert_allclose(a, b, rtol=near, atol=near)
 
     def fair(self, case: Case) -> bool:
-        """Whether the result of a case is the same whatever order elements are written in."""
-        indices = [s for s in case.specs if isinstance(s, list)]
-        return self.last_wins or case.op.name != "setitem" or len(set(map(str, indices))) < 1
+        """Whether NumPy's result is the only right one: x[[0, 0]] = y keeps the last y there."""
+        doubled = any(isinstance(s, list) and len(set(map(str, s))) < len(s) for s in case.specs)
+        return self.last_wins or case.op.name != "setitem" or not doubled
 
     # --- the op table ---
 
     @pytest.mark.parametrize("case", CASES, ids=str)
     def test_an_op_and_its_gradients(self, case: Case) -> None:
         if not self.fair(case):
-            case = next(c for c in cases(case.op) if self.fair(c))
+            pytest.skip("elements are written in any order, and here two go to one place")
         expected = apply(case, "numpy", order=1)
         leaves = tensors(case.draw("float32"), self.device)
         with self.stays():
@@ -140,8 +141,9 @@ class DeviceSuite:
 
     @pytest.mark.parametrize("case", SMOOTH, ids=str)
     def test_gradients_of_gradients(self, case: Case) -> None:
-        if self.fair(case):
-            self.same(apply(case, self.device, order=2), apply(case, "numpy", order=2))
+        if not self.fair(case):
+            pytest.skip("elements are written in any order, and here two go to one place")
+        self.same(apply(case, self.device, order=2), apply(case, "numpy", order=2))
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
     @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
@@ -178,6 +180,15 @@ class DeviceSuite:
         found = train(method, self.device, self.stays)
         assert expected[0].item() > 3 * expected[29].item() > 0, "it should learn"
         self.same(found, expected)
+
+    @pytest.mark.parametrize("loss", ["mse", "binary_crossentropy"])
+    @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adam", "adamw"])
+    def test_training_with_nn(self, optimizer: str, loss: str) -> None:
+        results = [fit(optimizer, loss, device) for device in ("numpy", self.device)]
+        assert {p.backend for p in results[1][1:]} == {self.device}
+        for found, expected in zip(results[1], results[0], strict=True):
+            a, b = found.numpy(), expected.numpy()
+            np.testing.assert_allclose(a, b, rtol=100 * self.tolerance["float32"], atol=1e-3)
 
     # --- doors ---
 
@@ -282,6 +293,25 @@ class DeviceSuite:
             random.seed(5)
             results[device] = [draw(device) for draw in draws]
         self.same(results[self.device], results["numpy"], dtype)
+
+
+def fit(optimizer: str, loss: str, device: str) -> Results:
+    """Three epochs of an nn model on the device: its last prediction, then its weights."""
+    numbers = np.random.default_rng(7)
+    x = numbers.normal(size=(96, 6)).astype("float32")
+    y = (x[:, 0] > x[:, 1] * x[:, 2]).astype("float32")
+    random.seed(7)
+    with backends.using(device):
+        model = nn.Sequential([
+            nn.Dense(8, activation="relu", input_shape=(6,)),
+            nn.Dropout(0.2),
+            nn.Dense(1, activation="sigmoid"),
+        ])  # fmt: skip
+        model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        history = model.fit(x, y, epochs=3, batch_size=32, verbose=0)
+        assert all(math.isfinite(value) for value in history.history["loss"])
+        assert set(model.evaluate(x, y, verbose=0)) != {0.0}
+        return [Tensor(model.predict(x), backend=device), *model.parameters()]
 
 
 def train(method: str, device: str, stays: Callable[[], AbstractContextManager[Any]]) -> Results:

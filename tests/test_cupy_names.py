@@ -39,6 +39,11 @@ def uses(paths: list[Path]) -> Iterator[Use]:
     """Every `xp.name` and `xp.name(…)` in these files."""
     for path in paths:
         tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):  # a function that computes on the host and says so
+            if isinstance(node, ast.FunctionDef) and "xp = backends.get('numpy')" in ast.unparse(
+                node
+            ):
+                node.body.clear()
         calls = {n.func: n for n in ast.walk(tree) if isinstance(n, ast.Call)}
         for node in ast.walk(tree):
             if not isinstance(node, ast.Attribute) or ast.unparse(node.value) != "xp":
@@ -69,6 +74,8 @@ def unfit(use: Use, backend: Any) -> str | None:
         return f"{use.where}: {use.name} takes {function.nin} arrays, not {use.count}"
     try:
         inspect.signature(function).bind(*[None] * use.count, **dict.fromkeys(use.keywords))
+    except ValueError:  # compiled, and silent about its arguments
+        return None
     except TypeError as error:
         return f"{use.where}: {use.name}: {error}"
     return None
@@ -77,6 +84,7 @@ def unfit(use: Use, backend: Any) -> str | None:
 def test_the_engine_asks_only_for_names_that_strict_lists() -> None:
     assert len(USES) > 100
     names = strict.FUNCTIONS | strict.CONSTANTS | set(vars(strict))
+    names |= {"from_dlpack"}  # which is asked of a device that DLPack knows
     assert [f"{u.where}: xp.{u.name}" for u in USES if u.name not in names] == []
 
 

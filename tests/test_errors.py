@@ -96,6 +96,21 @@ TABLE: list[Row] = [
     ("softmax_cross_entropy", "some, onehot = logits[:1, :3], counts.reshape(1, 3)\n"
      "autograd.softmax_cross_entropy(some, onehot)", ShapeError,
      "labels of shape (1, 3) for logits of shape (1, 3)", "onehot.argmax(axis=-1)"),
+    ("index", "x[x]", DTypeError, "holds float32", 'astype("int64")'),
+    ("take_along_axis", "x.take_along_axis(far, 1)", ShapeError, "1 axes for 2", "expand_dims"),
+    # --- functions of ops ---
+    ("swapaxes", "x.swapaxes(0, 5)", ShapeError, "axis 5 is outside [-2, 2)"),
+    ("expand_dims", "x.expand_dims(7)", ShapeError, "axis 7 is outside [-3, 3)"),
+    ("flatten", "x.flatten(5)", ShapeError, "axis 5 is outside [-2, 2)"),
+    ("squeeze", "x.squeeze(0)", ShapeError, "axis 0 has size 8, not 1", "reshape"),
+    ("stack", "autograd.stack([x, w])", ShapeError, "differ in shape", "concatenate"),
+    ("split", "x.split([3, 4])", ShapeError, "[3, 4] add up to 7, axis 0 has 8"),
+    ("split", "x.split(0)", ShapeError, "pieces of size 0"),
+    ("tile", "x.tile(0)", ShapeError, "0 copies along axis 1"),
+    ("topk", "rows.topk(9)", ShapeError, "k = 9 is outside [1, 8]"),
+    ("diagonal", "rows.diagonal()", ShapeError, "1 axes have no diagonal", "autograd.eye"),
+    ("pad", "x.pad(((1, 1),))", ShapeError, "1 pairs of widths for 2 axes"),
+    ("einsum", 'autograd.einsum("ij->i", x, w)', ShapeError, "describes 1 operands, 2"),
     # --- dtypes, backends and kinds ---
     ("add", 'y = x.astype("float64")\nx + y', DTypeError, "float32 and float64", "astype"),
     ("add", 'x + x.detach().to("strict")', BackendError, "numpy and strict", "on strict", ".to("),
@@ -112,7 +127,7 @@ TABLE: list[Row] = [
     ("log", "v.log()", DomainError, "-1.0 is outside the domain, x > 0", "\n  v  -1.0",
      "v.clip(low=1e-12)"),
     ("div", "v / zero", DomainError, "0.0 is outside the domain, a divisor ≠ 0", "\n  zero  0.0"),
-    ("div", "1 / zero", DomainError, "\n  1     1.0\n  zero  0.0"),
+    ("div", "1 / zero", DomainError, "\n  zero  0.0"),
     ("sqrt", "v.sqrt()", DomainError, "-1.0 is outside", "x ≥ 0", "v.clip(low=0.0)"),
     ("atanh", "v.atanh()", DomainError, "-1.0 is outside", "-1 < x < 1"),
     ("exp", "big = v * -1000\nbig.exp()", DomainError, "1000.0 is larger than any float",
@@ -138,7 +153,16 @@ TABLE: list[Row] = [
      "hidden  (8, 64) float32  train.py:1 was computed", "x = x + y"),
     ("assign", "x.assign(np.zeros((8, 64)))", DTypeError, "float64", 'data.astype("float32")'),
     ("NumPy", "np.asarray(x)", GraphError, "leave the graph", "x.detach()"),
+    ("grad", "leaf.grad = np.ones(2)", ShapeError, "not (2,)", "Reshape it"),
+    ("backward", "x.backward(np.ones(3))", ShapeError, "has shape (3,)", "Give it that shape"),
+    ("assign", "leaf.assign(np.ones(2, 'float32'))", ShapeError, "of shape (2,)", "(3,)"),
+    ("hook", "y = leaf * 1\nremove = y.register_hook(lambda g: g.sum())\ny.sum().backward()",
+     ShapeError, "a gradient of shape () for y  (3,) float32", "Return that shape"),
     # --- Python's protocols ---
+    ("item", "x.item()", ShapeError, "512 elements, not one", ".tolist()"),
+    ("item", "float(x)", ShapeError, "512 elements, not one"),
+    ("len", "total = x.sum()\nlen(total)", TypeError, "total  () float32", ".item()"),
+    ("len", "total = x.sum()\nlist(total)", TypeError, "is one number, it has no length"),
     ("bool", "bool(x)", ShapeError, "512 truth values", ".any() or .all()"),
 ]  # fmt: skip
 """(operation, code, error, *what the message holds)"""
@@ -190,7 +214,7 @@ def test_says(row: Row) -> None:
 
 MENDS = re.compile(
     r"\b(Did you mean|Give|[Uu]se|Make|Keep|Convert|Call|Pass|Reduce|Move|Create|Put|Bind|Reshape|"
-    r"Add|Name|Index|[Cc]hoose|[Cc]ompute|Look|write|needs|must|has the axes|takes at most|Only|"
+    r"Add|Name|Index|[Cc]hoose|[Cc]ompute|Look|Return|write|needs|must|has the axes|takes at most|Only|"
     r"0 or more|Steps are|can keep|last index is|labels go from)\b"
 )
 """How a line begins, or goes on, that says how to mend it or what would be valid."""

@@ -32,7 +32,8 @@ def test_dense_is_an_affine_map_of_the_last_axis(shape: tuple[int, ...], use_bia
     out = layer(Tensor(x))
     expected = np.tanh(x @ layer.weight.numpy() + (1 if use_bias else 0))
     np.testing.assert_allclose(out.numpy(), expected, rtol=2e-6, atol=1e-6)
-    assert out.dtype == np.float32 and (layer.bias is None) is not use_bias
+    assert out.dtype == np.float32
+    assert (layer.bias is None) is not use_bias
 
 
 def test_gradients_of_a_small_network_are_the_measured_ones() -> None:
@@ -68,7 +69,8 @@ def test_dense_of_the_wrong_width_names_layer_axis_and_widths() -> None:
         model(Tensor(array(3, 7)))
     text = str(told.value)
     assert text.startswith("0 (Dense): the last axis of the input must have 10 features, got 7")
-    assert "(3, 7) float32" in text and "(10, 8) float32" in text
+    assert "(3, 7) float32" in text
+    assert "(10, 8) float32" in text
     assert "Dense(8, input_shape=(7,))" in text
     assert told.value.__cause__ is None
 
@@ -205,7 +207,7 @@ def test_a_name_that_is_none_of_them_is_told_with_the_nearest() -> None:
     ) as told:
         Dense(2, activation="rleu")
     assert "softplus" in str(told.value)
-    with pytest.raises(TypeError, match="activation must be a name .* not int 3"):
+    with pytest.raises(TypeError, match=r"activation must be a name .* not int 3"):
         activations.get(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="initialiser 'glorot' is unknown"):
         Dense(2, kernel_init="glorot")
@@ -245,9 +247,12 @@ def test_given_and_plain_initialisers() -> None:
     assert (init.get("ones")((2, 3)).numpy() == 1).all()
     assert (init.constant(-1.5)((2, 3)).numpy() == -1.5).all()
     u = init.uniform(-2, 3)((20_000,)).numpy()
-    assert u.min() >= -2 and u.max() < 3 and u.mean() == pytest.approx(0.5, abs=0.05)
+    assert u.min() >= -2
+    assert u.max() < 3
+    assert u.mean() == pytest.approx(0.5, abs=0.05)
     z = init.normal(1.0, 0.5)((20_000,)).numpy()
-    assert z.mean() == pytest.approx(1, abs=0.02) and z.std() == pytest.approx(0.5, rel=0.03)
+    assert z.mean() == pytest.approx(1, abs=0.02)
+    assert z.std() == pytest.approx(0.5, rel=0.03)
     t = init.truncated_normal(1.0, 0.5)((20_000,)).numpy()
     assert np.abs(t - 1).max() <= 1.0
     assert t.std() == pytest.approx(0.5 * 0.8796256610342398, rel=0.03)

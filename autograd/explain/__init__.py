@@ -18,13 +18,13 @@ from backends import BackendError
 
 from .. import names
 from ..errors import AutogradError, DomainError
-from ..node import Node, Op
+from ..node import Node, Op, current
 from .call import Call, Fault
 from .indices import index_faults
 from .numbers import float_faults, number_faults
 from .shapes import shape_faults
 
-__all__ = ["explain", "explain_rule"]
+__all__ = ["explain", "explain_rule", "refuse"]
 
 
 def explain(
@@ -46,6 +46,17 @@ def explain(
     except Exception as blunder:  # the first error is the one that matters: it must come through
         error.add_note(f"(no explanation for {op.name}: {blunder!r})")
     return error
+
+
+def refuse(kind: type[AutogradError], headline: str, mend: str, *operands: Any) -> AutogradError:
+    """An error in the same form, for what is seen to be wrong before any op runs.
+
+    `headline` begins with the function's name; operands that are no nodes have no line.
+    """
+    nodes = [x for x in operands if isinstance(x, Node)]
+    known = names.Names((), names.user_frame(), [current().scope, *(x.scope for x in nodes)])
+    lines = [names.table(known.fields(x) for x in nodes)] if nodes else []
+    return kind("\n".join([headline, *lines, f"  {mend}"]))
 
 
 def explain_rule(node: Node, error: Exception) -> Exception:

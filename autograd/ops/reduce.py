@@ -218,7 +218,7 @@ def logsumexp(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> A
     shifted, top = _shifted(xp, x, axis)
     total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
     z = xp.where(total == 0, -xp.inf, xp.log(xp.where(total == 0, 1, total)) + top)
-    return z if keepdims else z.reshape(xp.sum(x, axis=axis).shape)
+    return z if keepdims else xp.squeeze(z, axis=axis)
 
 
 def _logsumexp_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:

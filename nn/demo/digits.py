@@ -48,9 +48,9 @@ def _run(out: Path, epochs: int) -> float:
     start = perf_counter()
     X_train, X_test, y_train, y_test = split()
     model = nn.Sequential([
-        nn.Dense(128, activation="relu", kernel_init="he_normal", input_shape=(64,), name="stroke"),
-        nn.Dropout(0.2, name="drop"),
-        nn.Dense(64, activation="relu", kernel_init="he_normal", name="shape"),
+        nn.Dense(256, activation="relu", kernel_init="he_normal", input_shape=(64,), name="stroke"),
+        nn.Dropout(0.3, name="drop"),
+        nn.Dense(128, activation="relu", kernel_init="he_normal", name="shape"),
         nn.Dense(10, activation="softmax", name="digit"),
     ])  # fmt: skip
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -89,14 +89,15 @@ def split() -> tuple[Any, Any, Any, Any]:
     return X_train, X_test, y_train, y_test
 
 
-def misread(probabilities: Any, X: Any, y: Any, columns: int = 8) -> Any:
+def misread(probabilities: Any, X: Any, y: Any) -> Any:
     """The misclassified images, the surest mistake first, as a matplotlib Figure."""
     from matplotlib.figure import Figure
 
     said = probabilities.argmax(1)
     sure = probabilities.max(1)
     wrong = sorted((said != y).nonzero()[0].tolist(), key=lambda i: -sure[i])
-    shown = wrong[: 3 * columns]
+    shown = wrong[:24]
+    columns = min(8, max(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
     figure = Figure(figsize=(1.3 * columns, 1.85 * rows + 0.6), dpi=144, layout="constrained")
     figure.patch.set_facecolor("white")
@@ -105,7 +106,7 @@ def misread(probabilities: Any, X: Any, y: Any, columns: int = 8) -> Any:
     for panel in figure.subplots(rows, columns, squeeze=False).ravel():
         panel.set_axis_off()
     for panel, i in zip(figure.axes, shown, strict=False):
-        panel.imshow(X[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        panel.imshow(X[i].reshape(8, 8), cmap="gray_r", interpolation="bicubic", vmin=0, vmax=1)
         panel.text(0, -0.9, f"said {said[i]}", fontsize=9.5, color=WRONG, va="bottom")
         panel.text(7, -0.9, f"{sure[i]:.0%}", fontsize=8.5, color=FAINT, va="bottom", ha="right")
         panel.text(0, 8.0, f"is {y[i]}", fontsize=9.5, color=INK, va="top")

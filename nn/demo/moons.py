@@ -20,7 +20,7 @@ from nn.scalar import MLP
 
 __all__ = ["main", "step"]
 
-EPOCHS = 60
+EPOCHS = 100
 INK, FAINT = "#1f2937", "#5f6b7a"
 ONE, OTHER = "#3b7dc4", "#b45309"
 

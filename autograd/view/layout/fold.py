@@ -17,7 +17,7 @@ __all__ = ["fold"]
 
 LONG, TALL = 2000.0, 3200.0  # a shorter, or lower, drawing is not folded unless asked
 SLIM = 4.0  # nor is one that is not this many times longer than broad
-ROW = 1500.0  # the least length of a row
+ROW, LONGEST = 1500.0, 4000.0  # the length of a row lies between
 SHAPE = 1.7  # length by breadth that folding aims at
 ARROW, LEAF, FRAMES = 0.05, 0.6, 0.3  # costs of cutting; that of a row all empty is 1
 TANGLE = 6  # more arrows than these are never cut
@@ -33,7 +33,7 @@ def fold(net: Net, at: Course, wrap: float | None) -> list[int]:
         top, low = span(net, 0, len(net.rows))
         if length < (TALL if net.down else LONG) or length < SLIM * (low - top):
             return []
-        wrap = max(ROW, sqrt(SHAPE * length * (low - top + 3 * GUTTER)))
+        wrap = min(max(ROW, sqrt(SHAPE * length * (low - top + 3 * GUTTER))), LONGEST)
     loose = any(  # without lanes, so not to be led around a fold
         net.layer[path[-1]] - net.layer[path[0]] + 1 > len(path) for path in net.paths
     )

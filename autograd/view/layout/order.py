@@ -19,7 +19,7 @@ __all__ = ["crossings", "order"]
 
 _SWEEPS = 36
 _SMALL, _MEDIUM = 600, 4000  # vertices up to which all sweeps are made, or a third of them
-_CAREFUL = 20_000  # vertices up to which crossings are counted and neighbours are exchanged
+_CAREFUL = 10_000  # vertices up to which crossings are counted and neighbours are exchanged
 _EXCHANGES = 6
 _FRAME_COST = 4  # crossings that an arrow across a foreign frame is as bad as
 
@@ -128,7 +128,7 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
 def _sweep(
     net: Net, near: list[list[int]], other: list[list[int]], rows: Sequence[list[int]]
 ) -> None:
-    """Sort and settle `rows` by the means of `near` neighbours, or of `other` ones without those."""
+    """Sort and settle `rows` by the means of `near` neighbours, or else of `other` ones."""
     means = _cluster_means(net)
     at = net.at
     for row in rows:
@@ -222,27 +222,32 @@ def _exchange(net: Net) -> None:
     Neighbours are two vertices of one cluster, or a vertex and a whole cluster beside it.
     """
     place = _places(net)
+    fresh = set(range(len(net.rows)))  # layers in which or beside which something has changed
     for _ in range(_EXCHANGES):
-        better = False
-        for row in net.rows:
-            i = 0
-            while i < len(row) - 1:
-                begin, end = _units(net, row, i)
-                left, right = row[begin : i + 1], row[i + 1 : end]
-                if min(len(left), len(right)) == 1 and _gain(net, place, left, right) > 0:
-                    row[begin:end] = right + left
-                    for k in range(begin, end):
-                        place[row[k]] = k
-                    up = net.at[right[0]] - net.at[left[0]]
-                    down = net.at[right[-1]] - net.at[left[-1]]
-                    for v in right:
-                        net.at[v] -= up
-                    for v in left:
-                        net.at[v] += down
-                    better = True
-                i += 1
-        if not better:
+        changed = [layer for layer in sorted(fresh) if _exchange_in(net, net.rows[layer], place)]
+        fresh = {near for layer in changed for near in (layer - 1, layer, layer + 1)}
+        fresh &= set(range(len(net.rows)))
+        if not fresh:
             return
+
+
+def _exchange_in(net: Net, row: list[int], place: list[int]) -> bool:
+    changed = False
+    for i in range(len(row) - 1):
+        begin, end = _units(net, row, i)
+        left, right = row[begin : i + 1], row[i + 1 : end]
+        if min(len(left), len(right)) == 1 and _gain(net, place, left, right) > 0:
+            row[begin:end] = right + left
+            for k in range(begin, end):
+                place[row[k]] = k
+            up = net.at[right[0]] - net.at[left[0]]
+            down = net.at[right[-1]] - net.at[left[-1]]
+            for v in right:
+                net.at[v] -= up
+            for v in left:
+                net.at[v] += down
+            changed = True
+    return changed
 
 
 def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
@@ -275,12 +280,10 @@ def _gain(net: Net, place: list[int], left: list[int], right: list[int]) -> int:
     """How many crossings fewer there are with `right` before `left`."""
     gain = 0
     for around in (net.before, net.after):
-        a = sorted([place[u] for v in left for u in around[v]])
-        b = sorted([place[u] for v in right for u in around[v]])
-        gain += _inversions(a, b) - _inversions(b, a)
+        a = [place[u] for v in left for u in around[v]]
+        b = [place[u] for v in right for u in around[v]]
+        if a and b:
+            for end in b:
+                for other in a:
+                    gain += (other > end) - (other < end)
     return gain
-
-
-def _inversions(left: list[int], right: list[int]) -> int:
-    """How many pairs cross if the owner of the edges to `left` stands first."""
-    return sum([len(left) - bisect_right(left, end) for end in right]) if left and right else 0

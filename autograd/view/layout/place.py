@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 
 from .net import Net
 from .ranks import peel
@@ -27,9 +27,9 @@ TITLE = 20.0  # extra room for a title, above the members
 _ROUNDS = 60
 _POLISH = 12
 _SNAP = 10.0  # a bend by less is straightened
-_MANY = 4000  # vertices from which on a quarter of the rounds must do
+_MANY = 4000  # vertices from which on fewer rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
-_LEVELLINGS = 12  # how often stairs are looked for
+_LEVELLINGS = 5  # how often stairs are looked for
 _SLACK, _SPARE = 1.3, 200.0  # how much higher than its fullest layer a drawing may be
 _LEAF = 0.1  # how much less a leaf pulls at the trunk than the trunk at the leaf
 
@@ -207,14 +207,14 @@ class _Variables:
         pulls = self._pulls()
         start = [sum(net.at[v] for v in run) / len(run) for run in self.runs]
         at = self._feasible(start)
-        few = len(self.run) >= _MANY
-        for _ in range(_ROUNDS // 4 if few else _ROUNDS):
+        share = min(1.0, _MANY / len(self.run))
+        for _ in range(ceil(_ROUNDS * share)):
             wish = list(start)
             for run, around in enumerate(pulls):
                 if around:  # halfway, or two that pull at each other would swap for ever
                     wish[run] = (at[run] + _mean(around, at)) / 2
             at = self._feasible(wish)
-        for left in reversed(range(_POLISH // 4 if few else _POLISH)):
+        for left in reversed(range(max(2, ceil(_POLISH * share)))):
             self._polish(at, pulls, _SNAP if left < 2 else 0.0)
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]

@@ -1,0 +1,310 @@
+"""Losses against their formulas, their gradients against differences, and what they refuse."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Tensor, no_grad
+from autograd.errors import DomainError, DTypeError, ShapeError
+from nn import losses
+from nn.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Hinge,
+    Huber,
+    KLDivergence,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+
+RNG = np.random.default_rng(5)
+SCORES = RNG.normal(size=(6, 4)) * 2
+TRUTH = RNG.normal(size=(6, 4)) * 2
+BITS = RNG.integers(0, 2, (6, 4))
+LABELS = RNG.integers(0, 4, 6)
+ONE_HOT = np.eye(4)[LABELS]
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def binary(p: Any, t: Any) -> Any:
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+
+P, DISTRIBUTION = softmax(SCORES), softmax(TRUTH)
+ERROR = np.abs(SCORES - TRUTH)
+
+# loss, prediction, truth → the loss of each element or sample
+CASES: dict[str, tuple[Loss, Any, Any, Any]] = {
+    "mse": (MeanSquaredError(), SCORES, TRUTH, ERROR**2),
+    "mae": (MeanAbsoluteError(), SCORES, TRUTH, ERROR),
+    "huber": (
+        Huber(1.5), SCORES, TRUTH, np.where(ERROR < 1.5, ERROR**2 / 2, 1.5 * (ERROR - 0.75)),
+    ),
+    "hinge": (Hinge(), SCORES, BITS, np.maximum(1 - (2 * BITS - 1) * SCORES, 0)),
+    "hinge of signs": (
+        Hinge(), SCORES, np.sign(TRUTH), np.maximum(1 - np.sign(TRUTH) * SCORES, 0),
+    ),
+    "kl": (KLDivergence(), P, DISTRIBUTION, (DISTRIBUTION * np.log(DISTRIBUTION / P)).sum(-1)),
+    "binary": (BinaryCrossentropy(), sigmoid(SCORES), BITS, binary(sigmoid(SCORES), BITS)),
+    "binary logits": (BinaryCrossentropy(True), SCORES, BITS, binary(sigmoid(SCORES), BITS)),
+    "categorical": (
+        CategoricalCrossentropy(), P, DISTRIBUTION, -(DISTRIBUTION * np.log(P)).sum(-1),
+    ),
+    "categorical, unscaled": (CategoricalCrossentropy(), 3 * P, ONE_HOT, -np.log(P[ONE_HOT == 1])),
+    "categorical logits": (
+        CategoricalCrossentropy(True), SCORES, DISTRIBUTION, -(DISTRIBUTION * np.log(P)).sum(-1),
+    ),
+    "sparse": (SparseCategoricalCrossentropy(), P, LABELS, -np.log(P[range(6), LABELS])),
+    "sparse logits": (
+        SparseCategoricalCrossentropy(True), SCORES, LABELS, -np.log(P[range(6), LABELS]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values(case: str) -> None:
+    loss, pred, true, expected = CASES[case]
+    y_pred, y_true = Tensor(pred), Tensor(true)
+    per_sample = expected if expected.ndim == 1 else expected.mean(1)
+    np.testing.assert_allclose(loss.per_sample(y_pred, y_true).numpy(), per_sample, rtol=1e-9)
+    assert loss(y_pred, y_true).item() == pytest.approx(expected.mean(), rel=1e-9)
+    weight = np.arange(6.0)
+    weighted = loss(y_pred, y_true, weight).item()
+    assert weighted == pytest.approx((weight * per_sample).sum() / 6, rel=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients(case: str) -> None:
+    loss, pred, true, _ = CASES[case]
+    y_true, weight = Tensor(true), Tensor(np.arange(1.0, 7.0))
+    y_pred = Tensor(pred, requires_grad=True)
+    loss(y_pred, y_true, weight).backward()
+    step = 1e-6
+    for at in np.ndindex(pred.shape):
+        sides = []
+        for sign in (1, -1):
+            moved = pred.copy()
+            moved[at] += sign * step
+            sides.append(loss(Tensor(moved), y_true, weight).item())
+        measured = (sides[0] - sides[1]) / (2 * step)
+        assert y_pred.grad.numpy()[at] == pytest.approx(measured, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_float32_stays_float32(case: str) -> None:
+    loss, pred, true, _ = CASES[case]
+    true = true.astype("f") if true.dtype.kind == "f" else true
+    y_pred = Tensor(pred.astype("f"), requires_grad=True)
+    result = loss(y_pred, Tensor(true))
+    result.backward()
+    assert result.dtype == np.float32
+    assert y_pred.grad.dtype == np.float32
+
+
+# --- from the logits behind a probability ---
+
+SURE = np.array([[40.0], [-40.0], [2.0]])
+
+
+def test_cross_entropy_of_a_sigmoid_is_computed_from_its_logits() -> None:
+    x = Tensor(SURE, requires_grad=True)
+    y = np.array([0, 1, 1])
+    loss = BinaryCrossentropy()(x.sigmoid(), y)
+    assert loss.item() == pytest.approx((40 + 40 + np.log1p(np.exp(-2))) / 3, rel=1e-12)
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy()[:, 0], (sigmoid(SURE[:, 0]) - y) / 3, rtol=1e-12)
+    assert all(node.op.name != "sigmoid" for node in (loss, *loss.inputs) if node.op)
+
+
+def test_without_a_graph_the_probability_is_clipped() -> None:
+    with no_grad():
+        loss = BinaryCrossentropy()(Tensor(SURE).sigmoid(), np.array([0, 1, 1]))
+    far = -np.log(1e-7)
+    assert loss.item() == pytest.approx((2 * far + np.log1p(np.exp(-2))) / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "true"),
+    [(CategoricalCrossentropy(), ONE_HOT), (SparseCategoricalCrossentropy(), LABELS)],
+)
+def test_cross_entropy_of_a_softmax_is_computed_from_its_logits(loss: Loss, true: Any) -> None:
+    x = Tensor(30 * SCORES, requires_grad=True)
+    result = loss(x.softmax(), true)
+    shifted = 30 * (SCORES - SCORES.max(1, keepdims=True))
+    logs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    assert result.item() == pytest.approx(-logs[range(6), LABELS].mean(), rel=1e-12)
+    assert result.item() > -np.log(1e-7) / 6  # what clipping would have hidden
+    result.backward()
+    np.testing.assert_allclose(x.grad.numpy(), (np.exp(logs) - ONE_HOT) / 6, rtol=1e-9, atol=1e-15)
+
+
+def test_a_softmax_over_another_axis_is_taken_as_it_is() -> None:
+    x = Tensor(SCORES, requires_grad=True)
+    p = x.softmax(axis=0)
+    expected = p.numpy() / p.numpy().sum(1, keepdims=True)
+    result = CategoricalCrossentropy()(p, ONE_HOT).item()
+    assert result == pytest.approx(-np.log(expected[ONE_HOT == 1]).mean(), rel=1e-9)
+
+
+# --- shapes: nothing is broadcast ---
+
+
+@pytest.mark.parametrize(
+    "loss", [MeanSquaredError(), MeanAbsoluteError(), Huber(), Hinge(), BinaryCrossentropy()]
+)
+def test_truth_of_n_is_read_as_n_by_1(loss: Loss) -> None:
+    pred = sigmoid(SCORES[:, :1])
+    flat = loss(Tensor(pred), BITS[:, 0])
+    assert flat.item() == pytest.approx(loss(Tensor(pred), BITS[:, :1]).item(), rel=1e-12)
+    assert loss.per_sample(Tensor(pred), BITS[:, 0]).shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("pred", "true", "hint"),
+    [
+        ((6,), (6, 1), "Reshape one of them"),
+        ((6, 4), (6,), "SparseCategoricalCrossentropy"),
+        ((6, 4), (6, 1), "not broadcast"),
+        ((6, 1), (5,), "not broadcast"),
+        ((6, 2, 1), (6, 2), "Reshape one of them"),
+    ],
+)
+def test_other_shapes_are_refused(pred: tuple[int, ...], true: tuple[int, ...], hint: str) -> None:
+    for loss in (MeanSquaredError(), BinaryCrossentropy()):
+        with pytest.raises(ShapeError, match=hint) as told:
+            loss(Tensor(np.full(pred, 0.5)), Tensor(np.zeros(true)))
+        assert str(pred) in str(told.value)
+        assert str(true) in str(told.value)
+
+
+def test_labels_are_one_number_per_sample() -> None:
+    loss = SparseCategoricalCrossentropy()
+    column = loss(Tensor(P), LABELS.reshape(6, 1)).item()
+    assert column == pytest.approx(loss(Tensor(P), LABELS).item())
+    with pytest.raises(ShapeError, match="One-hot truth needs CategoricalCrossentropy"):
+        loss(Tensor(P), ONE_HOT)
+    with pytest.raises(ShapeError, match=r"Labels of shape \(6,\) are needed"):
+        loss(Tensor(P), LABELS[:5])
+    with pytest.raises(DTypeError, match="labels must be integers, not float"):
+        loss(Tensor(P), LABELS.astype("f"))
+
+
+def test_an_empty_batch_has_no_mean() -> None:
+    with pytest.raises(ShapeError, match="the batch is empty"):
+        MeanSquaredError()(Tensor(np.zeros((0, 3))), Tensor(np.zeros((0, 3))))
+
+
+def test_weights_are_one_per_sample() -> None:
+    with pytest.raises(ShapeError, match=r"sample_weight has shape \(5,\).*6 samples"):
+        MeanSquaredError()(Tensor(SCORES), Tensor(TRUTH), np.ones(5))
+
+
+# --- values: nothing impossible ---
+
+
+@pytest.mark.parametrize(
+    ("loss", "pred", "true", "told"),
+    [
+        (SparseCategoricalCrossentropy(), P, [0, 1, 4, 0, 0, 0], r"y_true\[2\] is 4, .*\[0, 3\]"),
+        (SparseCategoricalCrossentropy(True), P, [0, -1, 0, 0, 0, 0], r"y_true\[1\] is -1"),
+        (BinaryCrossentropy(), P[:, :1], [0, 1, 0, -1, 0, 0], r"y_true\[3, 0\] is -1, .*\[0, 1\]"),
+        (BinaryCrossentropy(), P[:, :1], [0, 1, np.nan, 0, 0, 0], r"y_true\[2, 0\] is nan"),
+        (CategoricalCrossentropy(), P, 2 * ONE_HOT, "is 2.0, outside"),
+        (KLDivergence(), P, -ONE_HOT, "is -1.0, outside"),
+        (Hinge(), P, 3 * BITS, "is 3, outside"),
+    ],
+)
+def test_truth_out_of_range_is_named(loss: Loss, pred: Any, true: Any, told: str) -> None:
+    with pytest.raises(DomainError, match=told):
+        loss(Tensor(pred), np.array(true))
+
+
+def test_labels_that_were_checked_are_not_looked_at_again(monkeypatch: Any) -> None:
+    loss = SparseCategoricalCrossentropy()
+    loss.checked = True
+    monkeypatch.setattr(losses, "check_range", None)
+    assert loss(Tensor(P), LABELS).item() > 0
+    assert not SparseCategoricalCrossentropy().checked
+
+
+# --- by name, and by function ---
+
+
+@pytest.mark.parametrize("name", losses._BY_NAME)
+def test_by_name(name: str) -> None:
+    loss = losses.get(name)
+    assert isinstance(loss, losses._BY_NAME[name])
+    assert losses.get(loss) is loss
+    assert type(losses.get(type(loss))) is type(loss)
+
+
+def test_an_unknown_name_is_told_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'binary_crossentropy'"):
+        losses.get("binary_cross_entropy")
+    with pytest.raises(TypeError, match="loss must be a name"):
+        losses.get(None)  # type: ignore[arg-type]
+
+
+def test_a_function_takes_the_prediction_first_unless_its_names_say_else() -> None:
+    def ours(prediction: Tensor, target: Tensor) -> Tensor:
+        return (prediction - 2 * target) ** 2
+
+    def keras(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return (y_pred - 2 * y_true) ** 2
+
+    expected = ((SCORES - 2 * TRUTH) ** 2).mean(1)
+    for function in (ours, keras):
+        loss = losses.get(function)
+        found = loss.per_sample(Tensor(SCORES), TRUTH)
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+        assert loss.name == function.__name__
+
+
+def test_a_function_that_gives_one_number_cannot_be_weighed() -> None:
+    loss = losses.get(lambda x, t: ((x - t) ** 2).sum())
+    assert loss(Tensor(SCORES), TRUTH).item() == pytest.approx((ERROR**2).sum())
+    with pytest.raises(ShapeError, match="one number for the whole batch"):
+        loss(Tensor(SCORES), TRUTH, np.ones(6))
+
+
+@pytest.mark.parametrize(
+    ("function", "pred", "true", "expected"),
+    [
+        (losses.mse_loss, SCORES, TRUTH, ERROR**2),
+        (losses.l1_loss, SCORES, TRUTH, ERROR),
+        (losses.huber_loss, SCORES, TRUTH, np.where(ERROR < 1, ERROR**2 / 2, ERROR - 0.5)),
+        (losses.binary_cross_entropy, sigmoid(SCORES), BITS, binary(sigmoid(SCORES), BITS)),
+        (losses.binary_cross_entropy_with_logits, SCORES, BITS, binary(sigmoid(SCORES), BITS)),
+        (losses.cross_entropy, SCORES, LABELS, -np.log(P[range(6), LABELS])),
+        (losses.cross_entropy, SCORES, ONE_HOT, -np.log(P[range(6), LABELS])),
+        (losses.cross_entropy, SCORES, ONE_HOT.astype(int), -np.log(P[range(6), LABELS])),
+    ],
+)
+def test_functions(function: Callable[..., Tensor], pred: Any, true: Any, expected: Any) -> None:
+    y_pred, y_true = Tensor(pred), Tensor(true)
+    np.testing.assert_allclose(
+        function(y_pred, y_true, reduction="none").numpy(), expected, rtol=1e-9
+    )
+    assert function(y_pred, y_true).item() == pytest.approx(expected.mean(), rel=1e-9)
+    total = function(y_pred, y_true, reduction="sum").item()
+    assert total == pytest.approx(expected.sum(), rel=1e-9)
+    with pytest.raises(ValueError, match="reduction 'average' is none of mean, sum, none"):
+        function(y_pred, y_true, reduction="average")
+
+
+def test_huber_needs_a_distance() -> None:
+    with pytest.raises(ValueError, match="delta must be above 0"):
+        Huber(0)
+    assert repr(Huber(2.0)) == "Huber(delta=2.0)"
