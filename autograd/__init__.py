@@ -80,8 +80,8 @@ __all__ = [
     "elu", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "mish", "selu", "silu", "softsign",
     # errors
     "AutogradError", "DTypeError", "DomainError", "GraphError", "RuleError", "ShapeError",
-    # rooms
-    "check", "errors", "functions", "view",
+    # rooms, and what they are entered for
+    "check", "draw", "draw_dot", "errors", "functions", "view",
 ]  # fmt: skip
 
 _LATER = ("check", "expand", "view")
@@ -91,4 +91,6 @@ _LATER = ("check", "expand", "view")
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"{__name__}.{name}")
+    if name in ("draw", "draw_dot"):
+        return getattr(import_module(f"{__name__}.view"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -72,7 +72,8 @@ def _mixed(op: Op, nodes: tuple[Node, ...], what: str, tell: Any) -> str:
         if what == "backends"
         else f'Convert one of them: x.astype("{found[0]}").'
     )
-    return f"{op.name}: the operands have different {what}, {' and '.join(found)}\n{lines}\n  {mend}"
+    kinds = " and ".join(found)
+    return f"{op.name}: the operands have different {what}, {kinds}\n{lines}\n  {mend}"
 
 
 def settle(raw: Any, *raws: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -160,6 +161,11 @@ class Node:
         self.raw, self.requires_grad, self.order = raw, requires_grad, tick()
         self.op, self.inputs, self.params = None, (), NO_PARAMS
         self._grad = self.code = self.scope = self.extra = None
+
+    def _made_here(self) -> None:
+        """Remember the line that creates this leaf, so that its variable can name it."""
+        frame = sys._getframe(2)
+        self.code, self.instruction = frame.f_code, frame.f_lasti
 
     __hash__ = object.__hash__
 

@@ -68,9 +68,12 @@ def sweep(
                 node.inputs = freed
     except Exception as error:
         explained = explain_rule(node, error)
-        if explained is error:
-            raise
-        raise explained from None
+        try:
+            if explained is error:
+                raise
+            raise explained from None
+        finally:
+            del explained  # the error holds this frame: the frame must not hold the error
     finally:
         _state.reset(token)
     if freed is not None:

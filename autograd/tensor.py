@@ -104,6 +104,7 @@ class Tensor(Node):
         name: str | None = None,
     ) -> None:
         self._leaf(_array(data, dtype, backend), False)
+        self._made_here()
         if requires_grad:
             self.requires_grad_()
         if name is not None:

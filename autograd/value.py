@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Complex
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from backends import python
 
 from . import names
 from .errors import AutogradError
-from .explain import explain
+from .explain import explain, explain_rule
 from .node import Freed, Node, Op, history
 from .ops import elementwise as ops
 from .record import Recorder, scalar_pull
@@ -53,18 +53,19 @@ class Value(Node):
     grad = Node._grad  # type: ignore[misc]
 
     def __init__(self, data: Any, name: str | None = None, requires_grad: bool = True) -> None:
-        if isinstance(data, bool) or not isinstance(data, Complex):
+        if type(data) is not float and not isinstance(data, (Fraction, complex)):
             data = _number(data)
-        elif isinstance(data, int):
-            data = float(data)
         self._leaf(data, requires_grad)
+        self._made_here()
         if name is not None:
             self.name = name
 
     @classmethod
     def of(cls, raw: Any) -> Value:
         """A Value that holds just this raw number."""
-        return cls(raw, requires_grad=False)
+        z: Value = object.__new__(cls)
+        z._leaf(raw, False)
+        return z
 
     def backward(self, gradient: float | None = None, *, create_graph: bool = False) -> None:
         """Fill in `.grad` of every value that this one was computed from.
@@ -85,9 +86,15 @@ class Value(Node):
                 node._grad = 0
         self._grad += seed
         pulls = _pulls
-        for node in nodes:
-            if node.op is not None:
-                pulls[node.op](node, node._grad)
+        try:
+            for node in nodes:
+                if node.op is not None:
+                    pulls[node.op](node, node._grad)
+        except Exception as error:
+            explained = explain_rule(node, error)
+            if explained is error:
+                raise
+            raise explained from None
 
     def _backward_recorded(self, seed: Any) -> None:
         found = sweep([self], [Value(seed, requires_grad=False)], create_graph=True, keep=True)
@@ -103,7 +110,7 @@ class Value(Node):
 
     def detach(self) -> Value:
         """The same number without its history."""
-        return Value(self.raw, requires_grad=False)
+        return Value.of(self.raw)
 
     def item(self) -> Any:
         """The number."""

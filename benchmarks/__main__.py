@@ -7,8 +7,10 @@ import sys
 from dataclasses import replace
 
 from . import report
-from .arena import Arena, Failed, pinned
+from .arena import Arena, ContestError, pinned
 from .rows import ROWS, Line
+
+WHERE = ("step", "large", "fit", "scalar")
 
 
 def main() -> int:
@@ -18,13 +20,11 @@ def main() -> int:
         description="Measure Glassgrad beside its peers. A full run writes benchmarks/RESULTS.md "
         "and results.json; one with --only or --quick just prints.",
     )
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW",
-                        help=f"these rows: {', '.join(ROWS)}")  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=Arena.rounds, metavar="N",
-                        help="how often each contestant is measured (default %(default)s)")  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="3 short rounds: a rough idea")
-    parser.add_argument("--where", choices=("step", "large", "fit", "scalar"),
-                        help="instead, tell where the time of our own step goes")  # fmt: skip
+    option = parser.add_argument
+    option("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"these rows: {', '.join(ROWS)}")
+    option("--rounds", type=int, default=Arena.rounds, help="measurements of each (default 9)")
+    option("--quick", action="store_true", help="3 short rounds: a rough idea")
+    option("--where", choices=WHERE, help="instead, tell where the time of our own step goes")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {options.rounds}")
@@ -37,8 +37,12 @@ def main() -> int:
     arena = Arena(rounds=options.rounds)
     if options.quick:
         arena = replace(arena, rounds=min(3, options.rounds), seconds=0.05)
-    facts = report.machine(cores) | {"rounds": arena.rounds, "seconds each": arena.seconds}
+    before = report.busy()
     lines, failed = _measure(options.only or list(ROWS), arena)
+    facts = report.machine() | {
+        "pinned to": cores, "rounds": arena.rounds, "seconds each": arena.seconds,
+        "busy": [before, report.busy()],
+    }  # fmt: skip
     report.show(lines, facts)
     if not (options.only or options.quick or failed):
         report.save(lines, facts)
@@ -51,7 +55,7 @@ def _measure(rows: list[str], arena: Arena) -> tuple[list[Line], bool]:
         print(f"measuring {row} …", file=sys.stderr, flush=True)
         try:
             lines += ROWS[row](arena)
-        except Failed as error:
+        except ContestError as error:
             failed = True
             print(f"{row}: {error}", file=sys.stderr)
             lines.append(Line(row, "failed", "", False))

@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["Arena", "Entry", "Failed", "Timing", "environment", "pinned"]
+__all__ = ["Arena", "Entry", "ContestError", "Timing", "environment", "pinned"]
 
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = 2
 
 
-class Failed(Exception):
+class ContestError(Exception):
     """A contestant broke down, or contestants disagree: nothing can be compared."""
 
 
@@ -132,7 +132,9 @@ class Worker:
             status = self.process.wait()
             self.errors.seek(0)
             tail = "".join(self.errors.readlines()[-12:])
-            raise Failed(f"{self.entry.name} ended with status {status} at {request!r}:\n{tail}")
+            raise ContestError(
+                f"{self.entry.name} ended with status {status} at {request!r}:\n{tail}"
+            )
         return json.loads(answer)
 
 
@@ -144,7 +146,7 @@ def _agree(workers: list[Worker], tolerance: float) -> None:
     for name, answer in others:
         for i, (a, b) in enumerate(zip(reference[1], answer, strict=True)):
             if not abs(a - b) <= tolerance * scale:
-                raise Failed(
+                raise ContestError(
                     f"{name} and {reference[0]} disagree beyond {tolerance:g} in number {i} of "
                     f"{len(answer)}: {b!r} and {a!r}. They do not compute the same thing."
                 )

@@ -8,35 +8,52 @@ import platform
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from .arena import THREADS
 from .rows import Line, figures
 
-__all__ = ["machine", "markdown", "save", "show"]
+__all__ = ["busy", "machine", "markdown", "save", "show"]
 
 HERE = Path(__file__).parent
 HEADINGS = ("what", "Glassgrad", "peers", "ratio", "target", "")
 PEERS = ("micrograd", "torch", "keras", "jax", "tensorflow", "numpy")
 
 
-def machine(cores: list[int]) -> dict[str, Any]:
+def busy() -> float | None:
+    """The share of the processors that others take just now, over a second; None if unknown."""
+    statistics = Path("/proc/stat")
+    if not statistics.exists():
+        return None
+
+    def times() -> tuple[int, int]:
+        user, nice, system, idle, waiting, *rest = map(
+            int, statistics.read_text().partition("\n")[0].split()[1:9]
+        )
+        return user + nice + system + sum(rest), idle + waiting
+
+    worked, idled = times()
+    sleep(1)
+    worked, idled = (after - before for after, before in zip(times(), (worked, idled), strict=True))
+    return worked / max(1, worked + idled)
+
+
+def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "pinned to": cores,
         "threads": THREADS,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in PEERS},
         "blas": _blas(),
-        "load before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
 def _cpu() -> str:
-    """The processor as the system calls it, with its family and model where the name says little."""
+    """The processor as the system calls it, with its family and model: names say little."""
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return platform.processor() or platform.machine()
@@ -79,11 +96,6 @@ def show(lines: list[Line], facts: dict[str, Any]) -> None:
         table.add_row(*_cells(line), style=None if line.met else "bold yellow")
     console.print(table)
     console.print(_footnote(facts), highlight=False, soft_wrap=True)
-    if (facts["load before"] or 0) > 0.5:
-        console.print(
-            f"The machine was busy before we began (load {facts['load before']:.2f}): "
-            "do not trust these figures.", style="bold yellow",
-        )  # fmt: skip
 
 
 def markdown(lines: list[Line], facts: dict[str, Any]) -> str:
@@ -108,8 +120,15 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 def _footnote(facts: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", *PEERS))
+    taken = max((share for share in facts["busy"] if share is not None), default=0)
+    doubt = (
+        f" OTHER PROGRAMS TOOK {taken:.0%} OF THE PROCESSORS: DO NOT TRUST THESE FIGURES."
+        if taken > 0.1
+        else ""
+    )
     return (
-        f"Medians of interleaved rounds, each contestant in its own process with {facts['threads']} "
-        f"threads; ratios to the fastest peer. {facts['cpu']}, {facts['cores']} cores, "
-        f"{facts['system']}; {versions}; NumPy's BLAS: {facts['blas']}."
+        f"Medians of {facts['rounds']} interleaved rounds, each contestant in its own process with "
+        f"{facts['threads']} threads; ratios to the fastest peer. {facts['cpu']}, "
+        f"{facts['cores']} cores, {facts['system']}; {versions}; NumPy's BLAS: {facts['blas']}."
+        + doubt
     )

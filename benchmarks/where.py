@@ -65,8 +65,9 @@ def _step(net: str) -> None:
 
     recorded, rules = _ops(training)
     forward = medians["model"] + medians["loss"]
+    sweep = medians["backward"] - rules
     print(f"modules and losses, beyond the ops they record: {_us(forward - recorded)} µs")
-    print(f"the sweep, beyond the rules it applies:         {_us(medians['backward'] - rules)} µs\n")
+    print(f"the sweep, beyond the rules it applies:         {_us(sweep)} µs\n")
     _lines(training.step, whole)
 
 

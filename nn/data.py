@@ -7,6 +7,7 @@ out are Tensors in the dtype and on the backend that the model computes with.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any, NamedTuple
 
@@ -44,10 +45,12 @@ def incoming(data: Any, name: str, place: Place) -> Tensor:
         raise ShapeError(f"{name} is one number, {tensor.item()!r}: expected samples, (N, ...)")
     if not tensor.size:
         raise ShapeError(f"{name} is empty: its shape is {tensor.shape}, there is nothing to learn")
-    if tensor.dtype.kind in "iub":
-        return tensor.to(place.backend)
-    with quiet():  # what overflows is infinite, and named below
-        moved = tensor.astype(place.dtype).to(place.backend)
+    moved = tensor if tensor.backend == place.backend else tensor.to(place.backend)
+    if moved.dtype.kind in "iub":
+        return moved
+    if moved.dtype != place.dtype:
+        with quiet():  # what overflows is infinite, and named below
+            moved = moved.astype(place.dtype)
     # NaN and infinity both survive in one of the two extremes, which need no array in between
     if not (isfinite(moved.min().item()) and isfinite(moved.max().item())):
         raise DomainError(_flaw(name, tensor.numpy(), moved))
@@ -85,7 +88,8 @@ def _flaw(name: str, array: np.ndarray, moved: Tensor) -> str:
     return f"{told}{count}. A model cannot learn from it; {fix}"
 
 
-class Data(NamedTuple):
+@dataclass(slots=True)
+class Data:
     """Samples, their targets and their weights: Tensors on one backend, with one length."""
 
     x: Tensor
@@ -97,16 +101,26 @@ class Data(NamedTuple):
 
     def part(self, start: int, stop: int) -> Data:
         """Samples start..stop: views, without a copy."""
-        return Data(*[t if t is None else Tensor.of(t.raw[start:stop]) for t in self])
+        weight = self.weight
+        return Data(
+            Tensor.of(self.x.raw[start:stop]),
+            Tensor.of(self.y.raw[start:stop]),
+            None if weight is None else Tensor.of(weight.raw[start:stop]),
+        )
 
     def batches(self, size: int, order: Tensor | None = None) -> Iterator[Data]:
         """Batches of `size` samples, the last perhaps smaller, in the given order of samples."""
+        weight = self.weight
         for start in range(0, len(self), size):
             if order is None:
                 yield self.part(start, start + size)
-            else:
-                index = order.raw[start : start + size]  # one array call per tensor and batch
-                yield Data(*[t if t is None else Tensor.of(t.raw.take(index, 0)) for t in self])
+                continue
+            index = order.raw[start : start + size]
+            yield Data(
+                Tensor.of(self.x.raw.take(index, 0)),  # one array call per batch
+                Tensor.of(self.y.raw.take(index, 0)),
+                None if weight is None else Tensor.of(weight.raw.take(index, 0)),
+            )
 
     def shuffled(self) -> Tensor:
         """A new random order of the samples, on their backend; see `autograd.seed`."""
@@ -138,7 +152,7 @@ def load(
         raise DomainError(
             f"sample_weight[{place_of}] is {weight.min().item():g}: a weight is 0 or larger"
         )
-    return data._replace(weight=weight.astype(place.dtype))
+    return replace(data, weight=weight.astype(place.dtype))
 
 
 def _samples(n: int) -> str:
@@ -165,7 +179,7 @@ def weights(data: Data, class_weight: Mapping[int, float], place: Place) -> Data
     for label, w in class_weight.items():
         weight[labels == label] = w
     by_class = Tensor(weight.astype("float32"), backend=place.backend).astype(place.dtype)
-    return data._replace(weight=by_class if data.weight is None else data.weight * by_class)
+    return replace(data, weight=by_class if data.weight is None else data.weight * by_class)
 
 
 def split(data: Data, fraction: float) -> tuple[Data, Data]:

@@ -43,7 +43,7 @@ class Flat:
             p.raw = self.data[start:end].reshape(p.shape)
             self.views.append(p.raw)
             self.ends.append(end)
-        self._runs: dict[tuple[bool, ...], list[tuple[int, int, list[int]]]] = {}
+        self._runs: dict[tuple[bool, ...], list[tuple[int, int, int, int]]] = {}
 
     def gradients(self) -> list[tuple[int, int, Any]]:
         """(start, end, gradient) of each stretch of the array that has one.
@@ -51,40 +51,46 @@ class Flat:
         Neighbours are gathered into one array; one that fills a block by itself stays as it is,
         as gathering would only copy it.
         """
+        found = []
         for p, view in zip(self.params, self.views, strict=True):
-            if p.raw is not view:  # somebody gave it another array, perhaps elsewhere
-                self._pack()
-                for name, array in self.state.items():
-                    self.state[name] = Tensor.of(array).to(p.backend).raw
-                break
-        found = [p._grad for p in self.params]
+            if p.raw is not view:  # somebody gave it another array
+                self._take_in_again()
+                return self.gradients()
+            g = p._grad
+            found.append(g.raw if g.__class__ is Tensor else g)
         present = tuple([g is not None for g in found])
         runs = self._runs.get(present)
         if runs is None:
             runs = self._runs[present] = self._stretches(present)
-        raws = [g.raw if g.__class__ is Tensor else g for g in found]
         return [
             (
                 start,
                 end,
-                raws[members[0]].reshape(-1)
-                if len(members) == 1
-                else concatenate(*[raws[i] for i in members], axis=None),
+                found[first].reshape(-1)
+                if last == first + 1
+                else concatenate(*found[first:last], axis=None),
             )
-            for start, end, members in runs
+            for start, end, first, last in runs
         ]
 
-    def _stretches(self, present: tuple[bool, ...]) -> list[tuple[int, int, list[int]]]:
-        runs: list[tuple[int, int, list[int]]] = []
-        open_run = False
+    def _take_in_again(self) -> None:
+        """Follow parameters that were given other arrays, perhaps on another backend."""
+        self._pack()
+        for name, array in self.state.items():
+            self.state[name] = Tensor.of(array).to(self.params[0].backend).raw
+
+    def _stretches(self, present: tuple[bool, ...]) -> list[tuple[int, int, int, int]]:
+        """(start, end, first, last + 1) of the neighbours among parameters to gather."""
+        runs: list[tuple[int, int, int, int]] = []
+        growing = False
         for i, (has, end) in enumerate(zip(present, self.ends, strict=True)):
             start = self.ends[i - 1] if i else 0
             small = end - start < BLOCK
-            if has and small and open_run:
-                runs[-1] = (runs[-1][0], end, [*runs[-1][2], i])
+            if has and small and growing:
+                runs[-1] = (runs[-1][0], end, runs[-1][2], i + 1)
             elif has:
-                runs.append((start, end, [i]))
-            open_run = has and small
+                runs.append((start, end, i, i + 1))
+            growing = has and small
         return runs
 
     def apply(

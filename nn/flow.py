@@ -136,7 +136,7 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
                 size = rms(x.raw)
                 gain = size * sqrt(x.shape[-1])
                 found.append(Layer(name, rms(_raw(node._grad)), size, gain))
-        if not used and found:
+        if not used and found and node.scope:  # what is in no module belongs to the loss
             found[-1].activations += _activation(node)
     return found
 
@@ -231,7 +231,10 @@ def _vanishes(layers: list[Layer], i: int) -> Flow:
 
 
 def _explodes(layers: list[Layer], i: int) -> Flow:
-    fix = "start from smaller weights (he_normal, glorot_uniform) or compile with clip_norm=1"
+    fix = (
+        "lower the learning rate, start from smaller weights (he_normal, glorot_uniform), "
+        "or compile with clip_norm=1"
+    )
     if not isfinite(layers[i].gradient):
         return Flow("explodes", layers, layers[i].name, f"|g| is {layers[i].gradient}", fix)
     steps = len(layers) - 1 - i
@@ -269,4 +272,4 @@ def not_finite(model: Module, loss: Tensor | None, epoch: int, batch: int) -> st
 
 def _finite(node: Node) -> bool:
     """Whether every element is; NaN and infinity show in the largest magnitude."""
-    return isfinite(float(abs(node.raw).max()))
+    return isfinite(abs(node.raw).max().item())

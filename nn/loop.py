@@ -53,7 +53,7 @@ class Compiled:
         parameters, and all labels are checked at once, not again in each batch.
         """
         sample = data.part(0, 1)
-        with no_grad(), training(False):
+        with no_grad(), training(False), quiet():
             prediction = model(sample.x)
             self.measure(prediction, sample)
             for given in (data, *others):

@@ -45,10 +45,8 @@ def _logits(y_pred: Tensor, activation: str) -> Tensor | None:
     op = y_pred.op
     if op is None or op.name != activation or not y_pred.inputs:
         return None
-    if y_pred.params.get("axis", -1) not in (-1, y_pred.ndim - 1):
-        return None
-    logits: Tensor = y_pred.inputs[0]
-    return logits
+    axis = y_pred.params.get("axis", -1)
+    return y_pred.inputs[0] if axis == -1 or axis == y_pred.ndim - 1 else None
 
 
 # --- distances ---

@@ -59,6 +59,7 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
     This runs once per layer and call, so the context variable is set by hand: a context manager
     would cost more than all the rest.
     """
+    frame_of, enter, leave, watcher = sys._getframe, _state.set, _state.reset, _watcher.get
 
     @wraps(call)
     def scoped(self: Module, *inputs: Any, **options: Any) -> Any:
@@ -66,14 +67,14 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
         parent = state.scope
         if parent is not None and parent.owner is self:  # super().__call__(x): we are inside
             return call(self, *inputs, **options)
-        frame = sys._getframe(1)
+        frame = frame_of(1)
         scope = Scope(self.__class__.__name__, self, parent, (frame.f_code, frame.f_lasti))
-        token = _state.set(State(state.recording, scope))
+        token = enter(State(state.recording, scope))
         try:
             output = call(self, *inputs, **options)
         finally:
-            _state.reset(token)
-        seen = _watcher.get()
+            leave(token)
+        seen = watcher()
         if seen is not None:
             seen(self, output)
         return output

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from autograd import Tensor, clip, no_grad
+from autograd import Tensor, clip
 from autograd.errors import GraphError
 
 from .flat import Flat
@@ -121,24 +121,23 @@ class Optimizer:
                 f"{self.name}: step() needs parameters; use {self.name}(model.parameters())"
             )
         self.steps += 1
-        with no_grad():
-            gradients = [group.gradients() for group in self.groups]
-            if self.clip_value is not None or self.clip_norm is not None:
-                gradients = self._clipped(gradients)
-            scalars = self.scalars()
-            for group, found in zip(self.groups, gradients, strict=True):
-                group.apply(self.formula, found, self.weight_decay, scalars)
+        gradients = [group.gradients() for group in self.groups]
+        if self.clip_value is not None or self.clip_norm is not None:
+            gradients = self._clipped(gradients)
+        scalars = self.scalars()
+        for group, found in zip(self.groups, gradients, strict=True):
+            group.apply(self.formula, found, self.weight_decay, scalars)
 
     def _clipped(self, gradients: list[Any]) -> list[Any]:
-        """Gradients within the limits; a norm that is no number leaves them as they are."""
+        """Gradients within the limits; a norm that is not finite leaves them as they are."""
         if (limit := self.clip_value) is not None:
             gradients = [
                 [(a, b, clip(g, low=-limit, high=limit)) for a, b, g in found]
                 for found in gradients
             ]
         if (limit := self.clip_norm) is not None:
-            norm = math.sqrt(sum(float(g @ g) for found in gradients for _, _, g in found))
-            if norm > limit:
+            norm = math.sqrt(sum(_square(g) for found in gradients for _, _, g in found))
+            if limit < norm < math.inf:
                 gradients = [
                     [(a, b, g * (limit / norm)) for a, b, g in found] for found in gradients
                 ]
@@ -180,3 +179,10 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"{self.name}(lr={self.lr:g}, {len(self.params)} parameters, {self.steps} steps)"
+
+
+def _square(g: Any) -> float:
+    """The squared norm of a flat gradient, in single precision at least."""
+    if g.dtype.itemsize == 2:
+        g = g.astype("float32")
+    return float((g @ g).item())

@@ -190,6 +190,20 @@ def test_the_global_norm_spans_dtypes() -> None:
     assert a.dtype == np.float32
 
 
+def test_the_norm_of_half_precision_does_not_overflow() -> None:
+    p = Tensor(np.zeros(4), requires_grad=True, dtype="float16")
+    p.grad = np.full(4, 3e4)
+    SGD([p], lr=1.0, clip_norm=1.0).step()
+    np.testing.assert_allclose(p.numpy(), np.full(4, -0.5), rtol=1e-2)
+
+
+def test_a_norm_that_is_not_finite_leaves_the_other_gradients_as_they_are() -> None:
+    p = Tensor([0.0, 0.0], requires_grad=True)
+    p.grad = [math.inf, 0.5]
+    SGD([p], lr=1.0, clip_norm=1.0).step()
+    assert p.tolist() == [-math.inf, -0.5]
+
+
 # --- flat buffers ---
 
 
@@ -236,6 +250,44 @@ def test_a_graph_made_before_a_step_must_not_be_used_after_it() -> None:
     optimizer.step()
     with pytest.raises(GraphError, match=r"(?s)assigned.*test_nn_optim\.py"):
         second.backward()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_stays_on_the_device_and_gives_the_same(case: str) -> None:
+    make, options, _ = CASES[case]
+    x = np.random.default_rng(0).normal(size=(16, 3)).astype("f")
+    found = {}
+    for backend in ("numpy", "strict"):  # which refuses every hidden transfer
+        random.seed(2)
+        model = net().to(backend)
+        optimizer = make(model, lr=0.05, clip_norm=0.5, clip_value=0.3, **options)
+        for _ in range(3):
+            (model(Tensor(x, backend=backend)) ** 2).mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        found[backend] = model.state_dict()
+    for name, array in found["numpy"].items():
+        np.testing.assert_allclose(found["strict"][name], array, rtol=1e-6, atol=1e-7)
+
+
+def test_moments_follow_a_model_that_moves() -> None:
+    found = []
+    for moves in (False, True):
+        random.seed(2)
+        model = net()
+        optimizer = Adam(model, lr=0.05)
+        backend = "numpy"
+        for step in range(4):
+            if moves and step in (1, 3):
+                backend = "strict" if step == 1 else "numpy"
+                model.to(backend)
+            x = Tensor(np.ones((2, 3), "f"), backend=backend)
+            (model(x) ** 2).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        found.append(model.state_dict())
+    for name, array in found[0].items():
+        np.testing.assert_allclose(found[1][name], array, rtol=1e-6, atol=1e-7)
 
 
 def test_large_and_small_parameters_are_stepped_alike(monkeypatch: pytest.MonkeyPatch) -> None:

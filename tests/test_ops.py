@@ -15,7 +15,10 @@ from op_cases import CASES, SMOOTH, Case, domain, tensors
 import backends
 from autograd import Tensor, Value, no_grad
 from autograd.check import gradcheck
+from autograd.errors import ShapeError
 from autograd.node import Op
+from autograd.ops import elementwise
+from autograd.ops import shape as shapes
 from autograd.ops.index import fill
 
 by_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -293,3 +296,27 @@ def test_python_numbers_are_weak() -> None:
     assert Tensor([4, 9]).sqrt().dtype == np.float32
     assert Tensor([1, 2]).mean().dtype == np.float32
     assert math.isclose(Tensor([1, 2]).std().item(), 0.5)
+
+
+def test_numpys_numbers_are_not_strong_either() -> None:
+    x = Tensor([1.0, 2.0])
+    assert x.clip(np.float64(1.5)).dtype == np.float32
+    assert elementwise.power(x, n=np.float64(2)).dtype == np.float32
+    assert elementwise.where(x > 1, 1.5, 0.5).dtype == np.float32
+    assert Tensor([1, 2]).astype("float64").dtype == np.float64
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3, 1), (2,), (6,)])
+def test_a_shape_that_does_not_broadcast_is_not_summed_to(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match="sum_to"):
+        shapes.sum_to(Tensor(np.ones((2, 3))), shape=shape)
+
+
+def test_of_two_elements_put_at_one_place_the_last_has_the_gradient() -> None:
+    y = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    x = Tensor([0.0, 0.0])
+    z = x.at[[[0, 0], [1, 0]]].set(y)
+    assert z.tolist() == [4.0, 3.0]
+    z.sum().backward()
+    assert y.grad is not None
+    assert y.grad.tolist() == [[0, 0], [1, 1]]

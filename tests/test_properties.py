@@ -13,6 +13,7 @@ from op_cases import SMOOTH, Case, tensors
 
 from autograd import Tensor, functions
 from autograd.check import gradcheck
+from autograd.errors import ShapeError
 from autograd.ops import elementwise
 
 finite = st.floats(-3, 3, width=32)
@@ -176,14 +177,14 @@ index = st.one_of(
 
 
 @given(st.lists(index, min_size=1, max_size=3))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_indexing_is_numpys_and_its_gradient_puts_back(items: list[Any]) -> None:
     key = tuple(items)
     x = Tensor(np.arange(27.0).reshape(3, 3, 3), requires_grad=True)
     try:
         expected = x.raw[key]
     except IndexError:
-        with pytest.raises(IndexError):
+        with pytest.raises((IndexError, ShapeError)):
             x[key]
         return
     y = x[key]

@@ -134,9 +134,9 @@ def test_a_second_backward_names_both_places():
     x = leaf(1.0)
     loss = (x * x).sum()
     loss.backward()
-    with pytest.raises(GraphError, match=r"(?s)freed by the backward pass at test_reverse.py:\d+") as e:
+    with pytest.raises(GraphError, match=r"freed by the backward pass at test_reverse.py:\d+") as e:
         loss.backward()
-    assert "loss" in str(e.value)
+    assert "loss  () float32" in str(e.value)
     assert "retain_graph=True" in str(e.value)
     assert x.grad.tolist() == [2.0]
 

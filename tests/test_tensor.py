@@ -1,6 +1,8 @@
 """`Tensor` as an array: made, read, indexed, changed, and shared with other libraries."""
 
 import operator
+import subprocess
+import sys
 
 import ml_dtypes
 import numpy as np
@@ -421,7 +423,30 @@ def test_pytorch_in_and_out_without_a_copy(name):
 def test_pytorch_says_why_not():
     import torch
 
-    with pytest.raises(autograd.AutogradError, match="require gradient.*Detach it"):
+    with pytest.raises(autograd.AutogradError, match=r"require gradient.*Detach it"):
         asarray(torch.ones(2, requires_grad=True))
     with pytest.raises(autograd.AutogradError, match=r"of torch.bfloat16 .* numpy.*float32"):
         asarray(torch.ones(2, dtype=torch.bfloat16))
+
+
+# --- the package ---
+
+
+def test_all_that_is_promised_is_there():
+    assert len(set(autograd.__all__)) == len(autograd.__all__)
+    for name in autograd.__all__:
+        assert getattr(autograd, name) is not None
+    assert autograd.tanh(Tensor([0.0])).tolist() == [0.0]
+    assert autograd.tanh(autograd.Value(0.0)).data == 0.0
+    assert autograd.check.gradcheck
+    with pytest.raises(AttributeError, match="no attribute 'tanhh'"):
+        autograd.tanhh  # noqa: B018
+
+
+def test_the_engine_is_quick_to_import():
+    code = "import sys, autograd; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"autograd", "backends"} <= loaded
+    late = {"ml_dtypes", "graphviz", "rich", "matplotlib", "safetensors", "cupy", "torch", "nn"}
+    assert not loaded & late

@@ -476,7 +476,8 @@ def logical_not(xp: Any, x: Any) -> Any:
 
 
 for _relation in (
-    equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_xor,
+    equal, not_equal, less, less_equal, greater, greater_equal,
+    logical_and, logical_or, logical_xor,
 ):  # fmt: skip
     _relation.vjp(None, None)
 logical_not.vjp(None)

@@ -128,7 +128,10 @@ def _along(xp: Any, index: Any, axis: int) -> tuple[Any, ...]:
     return tuple(places)
 
 
-@op(samples=({"axis": 1}, {"axis": 0}), shapes=(((3, 4), [[0, 3], [1, 1], [2, 0]]), ((3, 4), [[2]])))
+@op(
+    samples=({"axis": 1}, {"axis": 0}),
+    shapes=(((3, 4), [[0, 3], [1, 1], [2, 0]]), ((3, 4), [[2]])),
+)
 def gather(xp: Any, x: Any, index: Any, *, axis: int) -> Any:
     """z[i, j] = x[i, index[i, j]] for axis 1, and so on: PyTorch's gather."""
     return x[_along(xp, index, axis)]
@@ -154,7 +157,7 @@ putalong.vjp(lambda g, z, x, index, axis, shape: gather(g, index, axis=axis), No
 
 @op(samples=({"axis": 1},), shapes=(((3, 4), [[0, 3], [1, 1], [2, 0]], (3, 2)),))
 def scatter_add(xp: Any, x: Any, index: Any, y: Any, *, axis: int) -> Any:
-    """A copy of x with z[i, index[i, j]] += y[i, j] for axis 1, and so on: PyTorch's scatter_add."""
+    """A copy of x with z[i, index[i, j]] += y[i, j] for axis 1, and so on, as PyTorch has it."""
     return xp.scatter_add(x, _along(xp, index, axis), y)
 
 

@@ -1,8 +1,12 @@
-"""Operations that move elements without changing them.  All are linear: each rule is the way back."""
+"""Operations that move elements without changing them.
+
+All are linear: each rule is the way back.
+"""
 
 
 from typing import Any
 
+from ..errors import ShapeError
 from ..node import op
 
 
@@ -39,14 +43,21 @@ def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 broadcast_to.vjp(lambda g, z, x, shape: sum_to(g, shape=x.shape))
 
 
-@op(samples=({"shape": (4, 1)}, {"shape": (3,)}), shapes=(((2, 4, 3),),) * 2, needs="a shape that broadcasts to x's")
+@op(
+    samples=({"shape": (4, 1)}, {"shape": (3,)}),
+    shapes=(((2, 4, 3),),) * 2,
+    needs="a shape that broadcasts to x's",
+)
 def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """x summed down to a shape that broadcasts to its own: the transpose of broadcasting."""
     extra = x.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(
         i + extra for i, n in enumerate(shape) if n == 1 != x.shape[i + extra]
     )
-    return xp.sum(x, axis=axes).reshape(shape)
+    z = xp.sum(x, axis=axes, keepdims=True)
+    if z.shape[extra:] != shape:
+        raise ShapeError(f"sum_to: {shape} does not broadcast to {x.shape}")
+    return z.reshape(shape) if extra else z
 
 
 sum_to.vjp(lambda g, z, x, shape: broadcast_to(g, shape=x.shape))

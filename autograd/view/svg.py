@@ -93,13 +93,10 @@ def _clusters(picture: Picture, placed: Layout) -> Iterator[str]:
     for cluster in sorted(picture.clusters, key=lambda cluster: depth(cluster.key)):
         for panel in placed.clusters[cluster.key]:
             title = fit(cluster.title, "title", panel.width - 16)
-            x, anchor = panel.x + 10, "start"
-            if panel.flush_right:
-                x, anchor = panel.right - 10, "end"
             yield (
                 f'<g class="cluster"><title>{_say(cluster.tooltip or cluster.title)}</title>'
                 + _rectangle(panel, 10)
-                + _write(title, "title", x, panel.y + 15, SIZE["title"], anchor)
+                + _write(title, "title", panel.title_x, panel.y + 15, SIZE["title"])
                 + "</g>"
             )
 
@@ -174,7 +171,7 @@ def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:
     used = {box.kind for box in picture.boxes}
     kinds: tuple[Kind, ...] = ("input", "parameter", "constant", "value", "op", "output")
     for kind in kinds:
-        if kind in used:
+        if kind in used and len(used) > 1:
             swatch = _rectangle(Rect(1, -7, 24, 14), RADIUS.get(kind, inf), ' class="shape"')
             yield _entry(f'<g class="{kind}">{swatch}</g>', 25.0, kind)
     if scale.hot:

@@ -50,11 +50,8 @@ def _contestant(
     x, y = samples("small", BATCH * BATCHES)
 
     def compiled() -> Any:
-        model = sequential([
-            dense(64, activation="relu", input_shape=(10,)),
-            dense(32, activation="relu"),
-            dense(1, activation="sigmoid"),
-        ])
+        hidden = dense(64, activation="relu", input_shape=(10,)), dense(32, activation="relu")
+        model = sequential([*hidden, dense(1, activation="sigmoid")])
         model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
         model.predict(x[:BATCH], verbose=0)  # builds the layers that have no input_shape
         restore(model)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
+from itertools import pairwise
 
 from .net import Net
+from .panels import Breadths, breadths
 from .place import FRAME, TITLE
 
-__all__ = ["FOLD", "GUTTER", "TRACK", "Course", "course", "span"]
+__all__ = ["FOLD", "GUTTER", "TRACK", "Course", "course"]
 
 CHANNEL = 28.0  # the least width of a channel
 STEEP = 0.13  # a channel widens by so much of the farthest jump across it …
@@ -41,6 +42,7 @@ class Course:
     row: list[int] = field(default_factory=list)  # in which row of a folded drawing it is
     shift: list[float] = field(default_factory=list)  # of each row, across
     extent: list[tuple[float, float]] = field(default_factory=list)  # each row's along: from, to
+    breadths: Breadths = field(default_factory=dict)  # before the shift
     bottom: list[float] = field(default_factory=list)  # each row's lowest thing, after the shift
 
 
@@ -102,9 +104,11 @@ def _make_room_for_titles(
 
 def _stack(net: Net, at: Course, cuts: Sequence[int]) -> None:
     """Put the rows below each other, with room between them for the arrows that lead around."""
-    begin, down = 0, 0.0
-    for r, end in enumerate([*cuts, len(net.rows)]):
-        if r:
+    begins = [0, *cuts]
+    at.breadths = breadths(net, begins)
+    down = 0.0
+    for row, (begin, end) in enumerate(pairwise([*begins, len(net.rows)])):
+        if row:
             arrows = sum(len(net.after[v]) for v in net.rows[begin - 1])
             down += 2 * GUTTER + TRACK * arrows
         inner = [0, 0]  # how many frames inside each other are cut at its beginning and end
@@ -112,22 +116,9 @@ def _stack(net: Net, at: Course, cuts: Sequence[int]) -> None:
             for side, cut in enumerate((begin, end)):
                 if net.first[c] < cut <= net.last[c]:
                     inner[side] = max(inner[side], net.depth[c])
-        top, low = span(net, begin, end)
-        at.row += [r] * (end - begin)
+        top, low = at.breadths[0, row]
+        at.row += [row] * (end - begin)
         at.shift.append(down - top)
         down += low - top
         at.bottom.append(down)
         at.extent.append((-FRAME * inner[0], at.leave[end - 1] + FRAME * inner[1]))
-        begin = end
-
-
-def span(net: Net, begin: int, end: int) -> tuple[float, float]:
-    """How far the layers `begin` … `end - 1` reach across, with the frames around their boxes."""
-    top, low = inf, -inf
-    for row in net.rows[begin:end]:
-        for v in row:
-            around = net.ancestors(v)
-            half = net.across[v] / 2 + FRAME * len(around)
-            titles = 0.0 if net.down else TITLE * sum(1 for c in around if net.titles[c])
-            top, low = min(top, net.at[v] - half - titles), max(low, net.at[v] + half)
-    return top, low

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import inf, sqrt
 
-from .along import GUTTER, Course, span
+from .along import GUTTER, Course
 from .net import Net
 
 __all__ = ["fold"]
@@ -30,10 +30,10 @@ def fold(net: Net, at: Course, wrap: float | None) -> list[int]:
     """
     length = at.leave[-1]
     if wrap is None:
-        top, low = span(net, 0, len(net.rows))
-        if length < (TALL if net.down else LONG) or length < SLIM * (low - top):
+        breadth = at.bottom[0]
+        if length < (TALL if net.down else LONG) or length < SLIM * breadth:
             return []
-        wrap = min(max(ROW, sqrt(SHAPE * length * (low - top + 3 * GUTTER))), LONGEST)
+        wrap = min(max(ROW, sqrt(SHAPE * length * (breadth + 3 * GUTTER))), LONGEST)
     loose = any(  # without lanes, so not to be led around a fold
         net.layer[path[-1]] - net.layer[path[0]] + 1 > len(path) for path in net.paths
     )

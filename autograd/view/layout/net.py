@@ -54,6 +54,8 @@ class Net:
     # what the steps find out
     rows: list[list[int]] = field(default_factory=list)  # the vertices of each layer, in order
     at: list[float] = field(default_factory=list)  # centre of each vertex across the flow
+    borders: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    """Within what a cluster's frame must stay, by the cluster and the first layer of its row."""
 
     def ancestors(self, vertex: int) -> list[int]:
         """The clusters around a vertex from the outermost to the innermost, without cluster 0."""

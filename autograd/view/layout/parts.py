@@ -87,7 +87,9 @@ def assemble(picture: Picture, parts: Sequence[tuple[Layout, list[int]]]) -> Lay
         for key, rect in part.boxes.items():
             boxes[key] = replace(rect, x=rect.x + x, y=rect.y + y)
         for key, panels in part.clusters.items():
-            clusters[key] = tuple(replace(p, x=p.x + x, y=p.y + y) for p in panels)
+            clusters[key] = tuple(
+                replace(p, x=p.x + x, y=p.y + y, title_x=p.title_x + x) for p in panels
+            )
         for place, route in zip(places, part.routes, strict=True):
             routes[place] = _moved(route, x, y)
         layers.update(part.layers)

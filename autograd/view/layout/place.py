@@ -92,10 +92,7 @@ class _Variables:
         for (a, b), distance in self.distance.items():
             self.after[a].append((b, distance))
             self.before[b].append((a, distance))
-        self.topological = peel(
-            [[a for a, _ in pairs] for pairs in self.before],
-            [[b for b, _ in pairs] for pairs in self.after],
-        )
+        self.topological = peel(self.before, [[b for b, _ in pairs] for pairs in self.after])
 
     def _upper(self, cluster: int) -> int:
         return len(self.runs) + 2 * cluster
@@ -218,6 +215,9 @@ class _Variables:
             self._polish(at, pulls, _SNAP if left < 2 else 0.0)
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]
+        begin = net.layer[self.rows[0][0]]
+        for cluster in range(1, len(net.parent)):
+            net.borders[cluster, begin] = (at[self._upper(cluster)], at[self._lower(cluster)])
 
     def _polish(self, at: list[float], pulls: list[list[tuple[int, float]]], snap: float) -> None:
         """Move one run after another as near to where it is pulled as its neighbours let it.
@@ -251,6 +251,13 @@ class _Variables:
                     leaf_b = not net.after[u] and len(net.before[u]) == 1
                     weights[a][b] = weights[a].get(b, 0.0) + (_LEAF if leaf_b else 1.0)
                     weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf_a else 1.0)
+        anchor: dict[int, int] = {}  # a run of each cluster that is held by others
+        for v, a in self.run.items():
+            if weights[a]:
+                anchor.setdefault(net.home[v], a)
+        for v, a in self.run.items():  # what nothing holds stays with its cluster
+            if not weights[a] and net.home[v] in anchor:
+                weights[a][anchor[net.home[v]]] = 1.0
         return [list(around.items()) for around in weights]
 
     def _feasible(self, wish: list[float]) -> list[float]:

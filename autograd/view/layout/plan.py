@@ -31,9 +31,9 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Panel(Rect):
-    """The frame of a cluster; `flush_right` says at which end its title is out of the way."""
+    """The frame of a cluster; its title begins at `title_x`, out of the way of arrows."""
 
-    flush_right: bool = False
+    title_x: float
 
 
 @dataclass(frozen=True, slots=True)

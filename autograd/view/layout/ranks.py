@@ -155,7 +155,7 @@ def depths(parents: Sequence[int]) -> list[int]:
     return [known[cluster] for cluster in range(len(parents))]
 
 
-def peel(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> list[int]:
+def peel(before: Sequence[Sequence[object]], after: Sequence[Sequence[int]]) -> list[int]:
     """Topological order; vertices on a cycle, or reached only through one, are left out."""
     waiting = [len(inputs) for inputs in before]
     order = [vertex for vertex, count in enumerate(waiting) if count == 0]

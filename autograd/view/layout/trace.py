@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from math import inf
 from typing import TypeAlias
 
 from ..picture import Picture
 from .along import FOLD, GUTTER, TRACK, Course
 from .net import Net
-from .place import FRAME, TITLE
+from .place import FRAME
 from .plan import Layout, Panel, Point, Rect, Route, Step
 
 __all__ = ["trace"]
@@ -20,8 +19,9 @@ Span: TypeAlias = tuple[float, float, float, float]
 """A rectangle: along from and to, across from and to."""
 
 CORNER = 9.0  # radius of the corners of an arrow that is led around a fold
-PARALLEL = 8.0  # between arrows that join the same two boxes
+PARALLEL, MOST = 8.0, 16.0  # between arrows that join the same two boxes, and all of them
 LOOP = 20.0
+INDENT = 10.0  # from a frame to its title
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ class Line:
             ax, ay = px - _sign(px - x) * r, py - _sign(py - y) * r
             bx, by = px + _sign(qx - px) * r, py + _sign(qy - py) * r
             self.straight((ax, ay))
-            self.steps.append((px - (px - ax) / 2, py - (py - ay) / 2,
-                               px + (bx - px) / 2, py + (by - py) / 2, bx, by))  # fmt: skip
+            control = ((px + ax) / 2, (py + ay) / 2, (px + bx) / 2, (py + by) / 2)
+            self.steps.append((*control, bx, by))
             x, y = bx, by
         self.straight(points[-1])
 
@@ -147,41 +147,24 @@ def _loop(net: Net, at: Course, box: int) -> Line:
 
 def frames(net: Net, at: Course) -> list[list[Span]]:
     """For each cluster its frame, or one piece for each row of a folded drawing."""
-    extents: dict[tuple[int, int], tuple[float, float]] = {}
-
-    def reach(cluster: int, row: int, top: float, low: float) -> None:
-        known = extents.get((cluster, row), (inf, -inf))
-        extents[cluster, row] = (min(known[0], top), max(known[1], low))
-
-    for v, cluster in enumerate(net.home):
-        if cluster:
-            row, half = at.row[net.layer[v]], net.across[v] / 2
-            middle = net.at[v] + at.shift[row]
-            reach(cluster, row, middle - half, middle + half)
     found: list[list[Span]] = [[] for _ in net.parent]
-    for cluster in sorted(range(1, len(net.parent)), key=lambda c: -net.depth[c]):
+    for cluster in range(1, len(net.parent)):
         if net.last[cluster] < 0:
             continue
-        title = TITLE if net.titles[cluster] and not net.down else 0.0
         inner = FRAME * (net.depth[cluster] - 1)  # how far inside the outermost piece of a cut
         begin = at.start[net.first[cluster]] - at.inset[cluster]
         end = at.end[net.last[cluster]] + at.outset[cluster]
         first, last = at.row[net.first[cluster]], at.row[net.last[cluster]]
         for row in range(first, last + 1):
-            top, low = extents[cluster, row]
-            top, low = top - FRAME - title, low + FRAME
-            if net.down:  # the title must fit across
-                spare = max(0.0, net.titles[cluster] - (low - top)) / 2
-                top, low = top - spare, low + spare
+            top, low = at.breadths[cluster, row]
             found[cluster].append(
                 (
                     begin if row == first else at.extent[row][0] + inner,
                     end if row == last else at.extent[row][1] - inner,
-                    top,
-                    low,
+                    top + at.shift[row],
+                    low + at.shift[row],
                 )
             )
-            reach(net.parent[cluster], row, top, low)
     return found
 
 
@@ -193,17 +176,24 @@ def _parallels(net: Net) -> list[float]:
     aside = [0.0] * len(net.paths)
     for group in groups.values():
         for place, i in enumerate(group):
-            aside[i] = (place - (len(group) - 1) / 2) * PARALLEL
+            aside[i] = (place - (len(group) - 1) / 2) * min(PARALLEL, MOST / max(1, len(group) - 1))
     return aside
 
 
-def _crossed(net: Net, at: Course, cluster: int, low: float, high: float) -> bool:
-    """Whether an arrow comes into `cluster`, from the layer before, between `low` and `high`."""
-    return any(
-        low < net.at[v] + at.shift[at.row[net.layer[v]]] < high
-        for v in net.rows[net.first[cluster]]
-        if net.before[v] and cluster in net.ancestors(v)
-    )
+def _title_x(net: Net, at: Course, cluster: int, panel: Span) -> float:
+    """Where a title begins that stands across the flow: beside the arrows that come in, if it can.
+
+    It goes to the left, or else into the first gap that is wide enough.
+    """
+    first = net.first[cluster]
+    shift = at.shift[at.row[first]]
+    lines = [net.at[v] + shift for v in net.rows[first] if net.before[v]]
+    _, _, left, right = panel
+    stops = [left, *sorted(x for x in lines if left < x < right), right]
+    for begin, end in pairwise(stops):
+        if end - begin >= net.titles[cluster]:
+            return begin + INDENT
+    return left + INDENT
 
 
 def trace(picture: Picture, net: Net, at: Course) -> Layout:
@@ -243,13 +233,8 @@ def trace(picture: Picture, net: Net, at: Course) -> Layout:
 
     def panel(cluster: int, span: Span) -> Panel:
         shape = rect(span)
-        flush_right = False
-        if net.down:
-            title = net.titles[cluster]
-            at_left = _crossed(net, at, cluster, span[2], span[2] + title)
-            at_right = _crossed(net, at, cluster, span[3] - title, span[3])
-            flush_right = at_left and not at_right
-        return Panel(shape.x, shape.y, shape.width, shape.height, flush_right)
+        x = _title_x(net, at, cluster, span) - top if net.down else shape.x + INDENT
+        return Panel(shape.x, shape.y, shape.width, shape.height, x)
 
     routes = []
     for drawn, arrow in zip(lines, picture.arrows, strict=True):

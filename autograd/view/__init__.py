@@ -1,0 +1,9 @@
+"""The picture: what the engine recorded, to be looked at.
+
+`draw(x)` shows all that x was computed from; `draw_dot(x)` gives it as a `graphviz.Digraph`.
+"""
+
+from .drawing import Drawing, draw, draw_dot
+from .engine import RenderError
+
+__all__ = ["Drawing", "RenderError", "draw", "draw_dot"]
