@@ -222,14 +222,14 @@ def _settle(op: Op, fixed: list[str], rest: str) -> str:
     if "dtype" in op.params:  # the caller's choice
         return ""
     if not fixed:
-        return "raw = settle(raw, *raws)"
+        return "raw = settle(op, raw, *raws)"
     x, raws = f"{fixed[0]}_", ", ".join(f"{x}_" for x in fixed)
     differ = f"raw.__class__ is not {x}.__class__"
     if not _keeps_dtype(op):
         differ += f" or raw.dtype is not {x}.dtype"
     if fixed[0] in SELECTORS:  # `where(condition, 1.0, 0.0)`: numbers alone are no dtype to keep
         differ += f" or raw.__class__ is not {fixed[1]}_.__class__"
-    return f"if {differ}: raw = settle(raw, {raws})"
+    return f"if {differ}: raw = settle(op, raw, {raws})"
 
 
 def _keeps_dtype(op: Op) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from backends import python
 
 from . import names
-from .errors import AutogradError
-from .explain import explain, explain_rule
+from .errors import AutogradError, DomainError
+from .explain import explain, explain_rule, refuse
 from .node import Freed, Node, Op, history
 from .ops import elementwise as ops
 from .record import Recorder, scalar_pull
@@ -92,9 +92,12 @@ class Value(Node):
                     pulls[node.op](node, node._grad)
         except Exception as error:
             explained = explain_rule(node, error)
-            if explained is error:
-                raise
-            raise explained from None
+            try:
+                if explained is error:
+                    raise
+                raise explained from None
+            finally:
+                del explained  # the error holds this frame: the frame must not hold the error
 
     def _backward_recorded(self, seed: Any) -> None:
         found = sweep([self], [Value(seed, requires_grad=False)], create_graph=True, keep=True)
@@ -146,7 +149,15 @@ class Value(Node):
 
     def __pow__(self, n: Any) -> Any:
         """Power: with a number the exponent is a constant, with a Value it has a gradient."""
-        return _pow(self, n) if isinstance(n, Node) else _power(self, n)
+        z = _pow(self, n) if isinstance(n, Node) else _power(self, n)
+        if z.raw.__class__ is complex and self.raw.__class__ is not complex:
+            raise refuse(
+                DomainError,
+                f"pow: {self.raw} has no real power {n}",
+                "Keep the base positive, or use an integer as exponent.",
+                self,
+            )
+        return z
 
     # --- functions ---
 

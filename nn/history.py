@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from math import isfinite
 from typing import Any
 
-__all__ = ["History", "sparkline"]
+__all__ = ["History", "blank", "sparkline"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 INK, FAINT, RULE = "#1f2937", "#5f6b7a", "#d8dee6"
@@ -23,6 +24,22 @@ def sparkline(numbers: list[float], width: int = 24) -> str:
     low, high = min(finite), max(finite)
     step = (high - low) / (len(BLOCKS) - 1) or 1.0
     return "".join(BLOCKS[round((x - low) / step)] if isfinite(x) else " " for x in numbers)
+
+
+def blank(width: float, height: float) -> Any:
+    """An empty matplotlib Figure of that size in inches, which a notebook shows as it is returned.
+
+    It is no part of pyplot, which would choose a window system for it.
+    """
+    from matplotlib.figure import Figure
+
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            png = BytesIO()
+            self.savefig(png, format="png")
+            return png.getvalue()
+
+    return Shown(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
 
 
 class History:
@@ -58,17 +75,12 @@ class History:
         Training is blue and solid, validation amber and dashed.  Returns matplotlib's Figure;
         matplotlib is the extra `glassgrad[viz]`.
         """
-        # pyplot is imported for its side effect: a notebook then shows the figure that we return
-        import matplotlib.pyplot  # noqa: F401
-        from matplotlib.figure import Figure
-
         if not self.epoch:
             raise ValueError("plot: no epoch has been trained yet")
         keys = [key for key in self.history if not key.startswith("val_")]
         columns = min(len(keys), 2 if len(keys) == 4 else 3)
         rows = -(-len(keys) // columns)
-        figure = Figure(figsize=(4.8 * columns, 3.4 * rows), dpi=144, layout="constrained")
-        figure.patch.set_facecolor("white")
+        figure = blank(4.8 * columns, 3.4 * rows)
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel in panels[len(keys) :]:
             panel.set_visible(False)

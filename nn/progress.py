@@ -131,25 +131,15 @@ class Lines(Progress):
 
 
 class Live(Progress):
-    """A bar that is drawn over and over, and above it a line per finished epoch.
-
-    Where epochs are shorter than the interval, not every one leaves its line.
-    """
+    """A bar that is drawn over and over, and above it a line per finished epoch."""
 
     def __init__(self, title: str, rounds: int, samples: int) -> None:
         super().__init__(title, rounds, samples)
         self.due = self.started + INTERVAL
-        self.last_line = 0.0
 
     def draw(self, done: int, logs: Logs) -> None:
         self.show(done, logs)
         self.due = perf_counter() + INTERVAL
-
-    def end(self, logs: Logs) -> None:
-        now = perf_counter()
-        if now - self.last_line >= INTERVAL or self.round in (0, self.rounds - 1):
-            self.last_line = now
-            self.say(self.line(logs))
 
     def show(self, done: int, logs: Logs) -> None:
         """Draw the bar."""
@@ -157,7 +147,10 @@ class Live(Progress):
 
 
 class Terminal(Live):
-    """Drawn with rich, at the bottom of a terminal."""
+    """Drawn with rich, at the bottom of a terminal.
+
+    Where epochs are shorter than the interval, not every one leaves its line.
+    """
 
     def __init__(self, title: str, rounds: int, samples: int) -> None:
         from rich.console import Console
@@ -167,6 +160,7 @@ class Terminal(Live):
         self.console = Console(highlight=False)
         self.screen = Screen(console=self.console, auto_refresh=False, transient=True)
         self.screen.start()
+        self.last_line = 0.0
 
     def show(self, done: int, logs: Logs) -> None:
         from rich.progress_bar import ProgressBar
@@ -180,6 +174,12 @@ class Terminal(Live):
         bar = ProgressBar(total=self.samples, completed=done, width=24)
         row.add_row(self.head(), bar, numbers(logs), self.status(done))
         self.screen.update(row, refresh=True)
+
+    def end(self, logs: Logs) -> None:
+        now = perf_counter()
+        if now - self.last_line >= INTERVAL or self.round in (0, self.rounds - 1):
+            self.last_line = now
+            self.say(self.line(logs))
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
@@ -205,6 +205,12 @@ class Notebook(Live):
         full = 24 * done // self.samples
         bar = "━" * full + "╌" * (24 - full)
         self.put("  ".join([self.head(), bar, numbers(logs), self.status(done)]))
+
+    def end(self, logs: Logs) -> None:
+        self.lines.append(self.line(logs))
+        if perf_counter() >= self.due:
+            self.put()
+            self.due = perf_counter() + INTERVAL
 
     def say(self, text: str) -> None:
         self.lines.append(text)

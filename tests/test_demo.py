@@ -28,7 +28,6 @@ def check_files(out: Path, names: set[str]) -> None:
             assert ElementTree.fromstring(data).tag.endswith("svg")
 
 
-@pytest.mark.slow
 def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "digits"
     accuracy = digits.main(out=out, epochs=8)
@@ -73,7 +72,6 @@ def test_no_mistake_is_a_picture_too(tmp_path: Path) -> None:
     assert (tmp_path / "none.png").read_bytes().startswith(PNG)
 
 
-@pytest.mark.slow
 def test_moons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accuracy = moons.main(out=tmp_path, epochs=4)
     names = {"moons.png", "neuron.svg", "moons.safetensors"}

@@ -36,6 +36,12 @@ def test_dense_is_an_affine_map_of_the_last_axis(shape: tuple[int, ...], use_bia
     assert (layer.bias is None) is not use_bias
 
 
+def test_weights_are_made_where_the_first_input_is() -> None:
+    layer = Dense(4)
+    out = layer(Tensor(array(2, 3), backend="strict"))
+    assert out.backend == layer.weight.backend == layer.bias.backend == "strict"
+
+
 def test_gradients_of_a_small_network_are_the_measured_ones() -> None:
     model = Sequential([Dense(3, "tanh", input_shape=(2,)), Dense(2, "sigmoid"), Dense(1)])
     for layer in model:
@@ -263,6 +269,15 @@ def test_orthogonal_matrices_are(shape: tuple[int, ...]) -> None:
     w = init.orthogonal(2.0)(shape).numpy().reshape(-1, shape[-1]).astype("d") / 2
     product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     np.testing.assert_allclose(product, np.eye(len(product)), atol=2e-7)
+
+
+def test_orthogonal_even_if_nearly_parallel_vectors_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hilbert = 1 / (1 + np.add.outer(np.arange(7.0), np.arange(7.0)))  # condition 5e8
+    monkeypatch.setattr(random, "normal", lambda *_: Tensor(hilbert))
+    w = init.orthogonal()((7, 7)).numpy().astype("d")
+    np.testing.assert_allclose(w @ w.T, np.eye(7), atol=5e-7)
 
 
 def test_orthogonal_matrices_turn_both_ways() -> None:

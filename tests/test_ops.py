@@ -146,9 +146,9 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     ),
     "affine": lambda x, w, b: np.matmul(x, w) + b,
     "einsum": lambda *xs, subscripts: np.einsum(subscripts, *xs),
-    "softmax_cross_entropy": lambda x, index: -np.take_along_axis(
-        special.log_softmax(x, axis=-1), index[..., None], -1
-    )[..., 0],
+    "softmax_cross_entropy": lambda x, index: (
+        -np.take_along_axis(special.log_softmax(x, axis=-1), index[..., None], -1)[..., 0]
+    ),
 }
 """What NumPy and SciPy say; an op that is missing has its name in NumPy."""
 

@@ -151,9 +151,7 @@ def test_fused_and_composed_agree(x: Any) -> None:
         y, z = fused(a), composed(b)
         np.testing.assert_allclose(y.raw, z.raw, rtol=1e-9, atol=1e-9)
         g = np.cos(np.arange(y.size)).reshape(y.shape)
-        np.testing.assert_allclose(
-            pulled(y, [a], g)[0], pulled(z, [b], g)[0], rtol=1e-8, atol=1e-8
-        )
+        np.testing.assert_allclose(pulled(y, [a], g)[0], pulled(z, [b], g)[0], rtol=1e-8, atol=1e-8)
 
 
 @given(arrays.arrays(np.float64, arrays.array_shapes(max_dims=2, max_side=5), elements=finite))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -259,6 +260,7 @@ def test_comparisons_compare() -> None:
 def test_numbers_in_and_out() -> None:
     assert isinstance(Value(3).data, float)
     assert Value(True).data == 1.0
+    assert type(Value(np.float64(2)).data) is float
     assert (float(Value(2.5)), int(Value(2.5)), Value(2.5).item()) == (2.5, 2, 2.5)
     assert isinstance(Value(Fraction(1, 3)).data, Fraction)
     assert repr(Value(2.0)) == "Value(data=2, grad=—)"

@@ -17,8 +17,6 @@ from ..node import elementwise
 def add(xp: Any, x: Any, y: Any) -> Any:
     """Sum x + y."""
     return x + y
-
-
 add.vjp(lambda g, z, x, y: g, lambda g, z, x, y: g)
 
 
@@ -26,8 +24,6 @@ add.vjp(lambda g, z, x, y: g, lambda g, z, x, y: g)
 def sub(xp: Any, x: Any, y: Any) -> Any:
     """Difference x - y."""
     return x - y
-
-
 sub.vjp(lambda g, z, x, y: g, lambda g, z, x, y: -g)
 
 
@@ -35,8 +31,6 @@ sub.vjp(lambda g, z, x, y: g, lambda g, z, x, y: -g)
 def mul(xp: Any, x: Any, y: Any) -> Any:
     """Product x * y."""
     return x * y
-
-
 mul.vjp(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
 
 
@@ -44,8 +38,6 @@ mul.vjp(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
 def div(xp: Any, x: Any, y: Any) -> Any:
     """Quotient x / y."""
     return x / y
-
-
 div.vjp(lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y)
 
 
@@ -53,8 +45,6 @@ div.vjp(lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y)
 def neg(xp: Any, x: Any) -> Any:
     """Negation -x."""
     return -x
-
-
 neg.vjp(lambda g, z, x: -g)
 
 
@@ -62,8 +52,6 @@ neg.vjp(lambda g, z, x: -g)
 def power(xp: Any, x: Any, *, n: Any) -> Any:
     """Power x ** n for a constant number n.  0 ** 0 is 1, with gradient 0."""
     return x**n
-
-
 power.vjp(lambda g, z, x, n: g * 0 if n == 0 else g * n if n == 1 else g * (n * power(x, n=n - 1)))
 
 
@@ -71,8 +59,6 @@ power.vjp(lambda g, z, x, n: g * 0 if n == 0 else g * n if n == 1 else g * (n * 
 def pow(xp: Any, x: Any, y: Any) -> Any:
     """Power x ** y.  0 ** 0 is 1, and both its gradients are 0."""
     return x**y
-
-
 pow.vjp(
     lambda g, z, x, y: g * (y * x ** where(y == 0, 1, y - 1)),
     lambda g, z, x, y: g * where((x == 0) & (y >= 0), 0, xlogy(z, x)),
@@ -83,8 +69,6 @@ pow.vjp(
 def xlogy(xp: Any, x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0."""
     return xp.xlogy(x, y)
-
-
 xlogy.vjp(lambda g, z, x, y: g * where(x == 0, 0.0, log(y)), lambda g, z, x, y: g * x / y)
 
 
@@ -92,8 +76,6 @@ xlogy.vjp(lambda g, z, x, y: g * where(x == 0, 0.0, log(y)), lambda g, z, x, y: 
 def mod(xp: Any, x: Any, y: Any) -> Any:
     """Remainder x - floor(x / y) y, with the sign of y."""
     return x % y
-
-
 mod.vjp(lambda g, z, x, y: g, lambda g, z, x, y: -g * floor(x / y))
 
 # --- exponentials and powers ---
@@ -103,8 +85,6 @@ mod.vjp(lambda g, z, x, y: g, lambda g, z, x, y: -g * floor(x / y))
 def exp(xp: Any, x: Any) -> Any:
     """Exponential."""
     return xp.exp(x)
-
-
 exp.vjp(lambda g, z, x: g * z)
 
 
@@ -112,8 +92,6 @@ exp.vjp(lambda g, z, x: g * z)
 def expm1(xp: Any, x: Any) -> Any:
     """exp(x) - 1, exact near 0."""
     return xp.expm1(x)
-
-
 expm1.vjp(lambda g, z, x: g * (z + 1))
 
 
@@ -121,8 +99,6 @@ expm1.vjp(lambda g, z, x: g * (z + 1))
 def log(xp: Any, x: Any) -> Any:
     """Natural logarithm."""
     return xp.log(x)
-
-
 log.vjp(lambda g, z, x: g / x)
 
 
@@ -130,8 +106,6 @@ log.vjp(lambda g, z, x: g / x)
 def log1p(xp: Any, x: Any) -> Any:
     """log(1 + x), exact near 0."""
     return xp.log1p(x)
-
-
 log1p.vjp(lambda g, z, x: g / (1 + x))
 
 
@@ -139,8 +113,6 @@ log1p.vjp(lambda g, z, x: g / (1 + x))
 def sqrt(xp: Any, x: Any) -> Any:
     """Square root."""
     return xp.sqrt(x)
-
-
 sqrt.vjp(lambda g, z, x: g / (2 * z))
 
 # --- trigonometric and hyperbolic ---
@@ -150,8 +122,6 @@ sqrt.vjp(lambda g, z, x: g / (2 * z))
 def sin(xp: Any, x: Any) -> Any:
     """Sine."""
     return xp.sin(x)
-
-
 sin.vjp(lambda g, z, x: g * cos(x))
 
 
@@ -159,8 +129,6 @@ sin.vjp(lambda g, z, x: g * cos(x))
 def cos(xp: Any, x: Any) -> Any:
     """Cosine."""
     return xp.cos(x)
-
-
 cos.vjp(lambda g, z, x: -g * sin(x))
 
 
@@ -168,8 +136,6 @@ cos.vjp(lambda g, z, x: -g * sin(x))
 def tan(xp: Any, x: Any) -> Any:
     """Tangent."""
     return xp.tan(x)
-
-
 tan.vjp(lambda g, z, x: g * (1 + z * z))
 
 
@@ -177,8 +143,6 @@ tan.vjp(lambda g, z, x: g * (1 + z * z))
 def asin(xp: Any, x: Any) -> Any:
     """Inverse sine."""
     return xp.asin(x)
-
-
 asin.vjp(lambda g, z, x: g / sqrt(1 - x * x))
 
 
@@ -186,8 +150,6 @@ asin.vjp(lambda g, z, x: g / sqrt(1 - x * x))
 def acos(xp: Any, x: Any) -> Any:
     """Inverse cosine."""
     return xp.acos(x)
-
-
 acos.vjp(lambda g, z, x: -g / sqrt(1 - x * x))
 
 
@@ -195,8 +157,6 @@ acos.vjp(lambda g, z, x: -g / sqrt(1 - x * x))
 def atan(xp: Any, x: Any) -> Any:
     """Inverse tangent."""
     return xp.atan(x)
-
-
 atan.vjp(lambda g, z, x: g / (1 + x * x))
 
 
@@ -204,8 +164,6 @@ atan.vjp(lambda g, z, x: g / (1 + x * x))
 def atan2(xp: Any, y: Any, x: Any) -> Any:
     """Angle of the point (x, y), in (-π, π].  The gradient at the origin is 0."""
     return xp.atan2(y, x)
-
-
 atan2.vjp(
     lambda g, z, y, x: g * x / where((x == 0) & (y == 0), 1, x * x + y * y),
     lambda g, z, y, x: -g * y / where((x == 0) & (y == 0), 1, x * x + y * y),
@@ -216,8 +174,6 @@ atan2.vjp(
 def sinh(xp: Any, x: Any) -> Any:
     """Hyperbolic sine."""
     return xp.sinh(x)
-
-
 sinh.vjp(lambda g, z, x: g * cosh(x))
 
 
@@ -225,8 +181,6 @@ sinh.vjp(lambda g, z, x: g * cosh(x))
 def cosh(xp: Any, x: Any) -> Any:
     """Hyperbolic cosine."""
     return xp.cosh(x)
-
-
 cosh.vjp(lambda g, z, x: g * sinh(x))
 
 
@@ -234,8 +188,6 @@ cosh.vjp(lambda g, z, x: g * sinh(x))
 def tanh(xp: Any, x: Any) -> Any:
     """Hyperbolic tangent."""
     return xp.tanh(x)
-
-
 tanh.vjp(lambda g, z, x: g * (1 - z * z))
 
 
@@ -243,8 +195,6 @@ tanh.vjp(lambda g, z, x: g * (1 - z * z))
 def asinh(xp: Any, x: Any) -> Any:
     """Inverse hyperbolic sine."""
     return xp.asinh(x)
-
-
 asinh.vjp(lambda g, z, x: g / sqrt(x * x + 1))
 
 
@@ -252,8 +202,6 @@ asinh.vjp(lambda g, z, x: g / sqrt(x * x + 1))
 def acosh(xp: Any, x: Any) -> Any:
     """Inverse hyperbolic cosine."""
     return xp.acosh(x)
-
-
 acosh.vjp(lambda g, z, x: g / sqrt(x * x - 1))
 
 
@@ -261,8 +209,6 @@ acosh.vjp(lambda g, z, x: g / sqrt(x * x - 1))
 def atanh(xp: Any, x: Any) -> Any:
     """Inverse hyperbolic tangent."""
     return xp.atanh(x)
-
-
 atanh.vjp(lambda g, z, x: g / (1 - x * x))
 
 # --- functions of neural networks ---
@@ -272,8 +218,6 @@ atanh.vjp(lambda g, z, x: g / (1 - x * x))
 def erf(xp: Any, x: Any) -> Any:
     """Error function 2/√π ∫₀ˣ exp(-t²) dt."""
     return xp.erf(x)
-
-
 erf.vjp(lambda g, z, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 
 
@@ -282,8 +226,6 @@ def sigmoid(xp: Any, x: Any) -> Any:
     """Logistic function 1 / (1 + exp(-x)), written so that nothing overflows."""
     small = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1, small) / (1 + small)
-
-
 sigmoid.vjp(lambda g, z, x: g * z * (1 - z))
 
 
@@ -291,8 +233,6 @@ sigmoid.vjp(lambda g, z, x: g * z * (1 - z))
 def softplus(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)), written so that nothing overflows."""
     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
-
-
 softplus.vjp(lambda g, z, x: g * sigmoid(x))
 
 
@@ -300,8 +240,6 @@ softplus.vjp(lambda g, z, x: g * sigmoid(x))
 def relu(xp: Any, x: Any) -> Any:
     """Rectifier max(x, 0); its gradient at 0 is 0."""
     return xp.maximum(x, 0)
-
-
 relu.vjp(lambda g, z, x: g * (z > 0))
 
 @elementwise
@@ -311,8 +249,6 @@ def binary_cross_entropy_with_logits(xp: Any, x: Any, t: Any) -> Any:
     Computed as max(x, 0) - x t + log(1 + exp(-|x|)), which neither overflows nor cancels.
     """
     return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
-
-
 binary_cross_entropy_with_logits.vjp(
     lambda g, z, x, t: g * (sigmoid(x) - t), lambda g, z, x, t: -g * x
 )
@@ -324,8 +260,6 @@ binary_cross_entropy_with_logits.vjp(
 def abs(xp: Any, x: Any) -> Any:
     """Absolute value; its gradient at 0 is 0."""
     return xp.abs(x)
-
-
 abs.vjp(lambda g, z, x: g * sign(x))
 
 
@@ -339,8 +273,6 @@ def sign(xp: Any, x: Any) -> Any:
 def maximum(xp: Any, x: Any, y: Any) -> Any:
     """The larger of x and y; where they are equal the gradient is halved."""
     return xp.maximum(x, y)
-
-
 maximum.vjp(
     lambda g, z, x, y: where(x == y, 0.5 * g, where(x > y, g, 0)),
     lambda g, z, x, y: where(x == y, 0.5 * g, where(x > y, 0, g)),
@@ -351,8 +283,6 @@ maximum.vjp(
 def minimum(xp: Any, x: Any, y: Any) -> Any:
     """The smaller of x and y; where they are equal the gradient is halved."""
     return xp.minimum(x, y)
-
-
 minimum.vjp(
     lambda g, z, x, y: where(x == y, 0.5 * g, where(x < y, g, 0)),
     lambda g, z, x, y: where(x == y, 0.5 * g, where(x < y, 0, g)),
@@ -367,8 +297,6 @@ def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     the input (`where(x > 0, log(where(x > 0, x, 1)), 0)`), not only the result.
     """
     return xp.where(condition, x, y)
-
-
 where.vjp(
     None,
     lambda g, z, condition, x, y: where(condition, g, 0),
@@ -386,8 +314,6 @@ def clip(xp: Any, x: Any, *, low: Any = None, high: Any = None) -> Any:
 def _clip_rule(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
     g = g if low is None else where(x >= low, g, 0)
     return g if high is None else where(x <= high, g, 0)
-
-
 clip.vjp(_clip_rule)
 
 

@@ -47,8 +47,6 @@ def putitem(
         return xp.scatter_add(z, fill(pattern, index), g)
     z[pattern] = g
     return z
-
-
 getitem.vjp_joint(
     lambda g, z, x, *index, pattern: (
         putitem(g, *index, pattern=pattern, shape=x.shape), *(None,) * len(index)
@@ -80,8 +78,6 @@ def winners(xp: Any, x: Any, *index: Any, pattern: tuple[Any, ...]) -> Any:
     places = xp.arange(places.size).reshape(places.shape)
     z[fill(pattern, index)] = places
     return z[fill(pattern, index)] == places
-
-
 winners.vjp(None, None)
 
 
@@ -92,8 +88,6 @@ def _setitem_rule(
     if index:
         gy = where(winners(x, *index, pattern=pattern), gy, 0)
     return (rest, gy, *(None,) * len(index))
-
-
 setitem.vjp_joint(_setitem_rule)
 
 
@@ -108,8 +102,6 @@ def additem(xp: Any, x: Any, y: Any, *index: Any, pattern: tuple[Any, ...]) -> A
     z = x.copy()
     z[pattern] += y
     return z
-
-
 additem.vjp_joint(
     lambda g, z, x, y, *index, pattern: (
         g, getitem(g, *index, pattern=pattern), *(None,) * len(index)
@@ -135,8 +127,6 @@ def _along(xp: Any, index: Any, axis: int) -> tuple[Any, ...]:
 def gather(xp: Any, x: Any, index: Any, *, axis: int) -> Any:
     """z[i, j] = x[i, index[i, j]] for axis 1, and so on: PyTorch's gather."""
     return x[_along(xp, index, axis)]
-
-
 gather.vjp(
     lambda g, z, x, index, axis: putalong(g, index, axis=axis, shape=x.shape),
     None,
@@ -150,8 +140,6 @@ gather.vjp(
 def putalong(xp: Any, g: Any, index: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with g added where `gather` would look: the transpose of `gather`."""
     return xp.scatter_add(xp.zeros(shape, dtype=g.dtype), _along(xp, index, axis), g)
-
-
 putalong.vjp(lambda g, z, x, index, axis, shape: gather(g, index, axis=axis), None)
 
 
@@ -159,8 +147,6 @@ putalong.vjp(lambda g, z, x, index, axis, shape: gather(g, index, axis=axis), No
 def scatter_add(xp: Any, x: Any, index: Any, y: Any, *, axis: int) -> Any:
     """A copy of x with z[i, index[i, j]] += y[i, j] for axis 1, and so on, as PyTorch has it."""
     return xp.scatter_add(x, _along(xp, index, axis), y)
-
-
 scatter_add.vjp(
     lambda g, z, x, index, y, axis: g,
     None,

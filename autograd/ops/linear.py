@@ -52,8 +52,6 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     if y.ndim == 2:  # one product over all rows, instead of one per matrix and a sum
         return matmul(transpose(_rows(x)), _rows(g))
     return matmul(_T(x), g)
-
-
 matmul.vjp(_matmul_x, _matmul_y)
 
 
@@ -64,8 +62,6 @@ def affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
     z = xp.matmul(x, w)
     z += b
     return z
-
-
 affine.vjp(
     lambda g, z, x, w, b: matmul(g, transpose(w)),
     lambda g, z, x, w, b: matmul(transpose(_rows(x)), _rows(g)),
@@ -87,8 +83,6 @@ def dot(xp: Any, *terms: Any) -> Any:
 def _dot_rule(g: Any, z: Any, *terms: Any) -> tuple[Any, ...]:
     n = len(terms) // 2
     return (g, *[g * x for x in terms[n + 1 :]], *[g * w for w in terms[1 : n + 1]])
-
-
 dot.vjp_joint(_dot_rule)
 
 
@@ -114,8 +108,6 @@ def _einsum_rule(g: Any, z: Any, *xs: Any, subscripts: str) -> tuple[Any, ...]:
             gx = broadcast_to(reshape(gx, shape=shape), shape=x.shape)
         gradients.append(gx)
     return tuple(gradients)
-
-
 einsum.vjp_joint(_einsum_rule)
 
 
@@ -126,8 +118,6 @@ def softmax_cross_entropy(xp: Any, x: Any, index: Any) -> Any:
     shifted = x - top
     chosen = xp.take_along_axis(shifted, index[..., None], -1)[..., 0]
     return xp.log(xp.sum(xp.exp(shifted), axis=-1)) - chosen
-
-
 softmax_cross_entropy.vjp(
     lambda g, z, x, index: (
         reshape(g, shape=(*g.shape, 1))

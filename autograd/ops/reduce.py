@@ -4,6 +4,7 @@
 """
 
 
+import math
 from typing import Any
 
 from ..node import op
@@ -16,26 +17,23 @@ AXES: tuple[dict[str, Any], ...] = (
 SHAPES = (((2, 3, 2),),) * len(AXES)
 
 
-def count(x: Any, axis: Any) -> int:
-    """How many elements of x go into one element of its reduction."""
-    n = 1
-    for size in x.shape if axis is None else [x.shape[a] for a in _axes(axis)]:
-        n *= size
-    return n
+def count(shape: tuple[int, ...], axis: Any) -> int:
+    """How many elements of an array go into one element of its reduction."""
+    return math.prod(shape if axis is None else [shape[a] for a in _axes(axis)])
 
 
 def _axes(axis: Any) -> tuple[int, ...]:
     return axis if isinstance(axis, tuple) else (axis,)
 
 
-def restore(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """A reduction's result, or its gradient, with the reduced axes back as axes of size 1."""
-    if keepdims or not x.ndim:
+def restore(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+    """A reduction's result, or its gradient, with the reduced axes of `shape` back, of size 1."""
+    if keepdims or not shape:
         return g
     if axis is None:
-        return reshape(g, shape=(1,) * x.ndim)
-    gone = {a % x.ndim for a in _axes(axis)}
-    return reshape(g, shape=tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
+        return reshape(g, shape=(1,) * len(shape))
+    gone = {a % len(shape) for a in _axes(axis)}
+    return reshape(g, shape=tuple(1 if i in gone else n for i, n in enumerate(shape)))
 
 
 # --- sums ---
@@ -45,22 +43,18 @@ def restore(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 def sum(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over axes."""
     return xp.sum(x, axis=axis, keepdims=keepdims)
-
-
 sum.vjp(
-    lambda g, z, x, axis, keepdims: broadcast_to(restore(g, x, axis, keepdims), shape=x.shape)
+    lambda g, z, x, axis, keepdims: broadcast_to(restore(g, x.shape, axis, keepdims), shape=x.shape)
 )
 
 
 @op(samples=AXES, shapes=SHAPES)
 def mean(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over axes."""
-    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x, axis)
-
-
+    return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
 mean.vjp(
     lambda g, z, x, axis, keepdims: broadcast_to(
-        restore(g / count(x, axis), x, axis, keepdims), shape=x.shape
+        restore(g / count(x.shape, axis), x.shape, axis, keepdims), shape=x.shape
     )
 )
 
@@ -68,13 +62,11 @@ mean.vjp(
 @op(samples=(*AXES, {"axis": 1, "ddof": 1}), shapes=(*SHAPES, ((2, 3),)))
 def var(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
     """Variance over axes: squared distance from the mean, summed, over n - ddof."""
-    centred = x - xp.sum(x, axis=axis, keepdims=True) / count(x, axis)
-    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(x, axis) - ddof)
-
-
+    centred = x - xp.sum(x, axis=axis, keepdims=True) / count(x.shape, axis)
+    return xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(x.shape, axis) - ddof)
 var.vjp(
     lambda g, z, x, axis, keepdims, ddof: (
-        restore(g * (2 / (count(x, axis) - ddof)), x, axis, keepdims)
+        restore(g * (2 / (count(x.shape, axis) - ddof)), x, axis, keepdims)
         * (x - mean(x, axis=axis, keepdims=True))
     )
 )
@@ -87,10 +79,8 @@ def std(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ddof: int 
 
 
 def _std_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool, ddof: int) -> Any:
-    slope = where(z == 0, 0, g / where(z == 0, 1, z)) / (count(x, axis) - ddof)
-    return restore(slope, x, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
-
-
+    slope = where(z == 0, 0, g / where(z == 0, 1, z)) / (count(x.shape, axis) - ddof)
+    return restore(slope, x.shape, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True))
 std.vjp(_std_rule)
 
 
@@ -98,11 +88,9 @@ std.vjp(_std_rule)
 def norm(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Euclidean norm over axes; where it is 0, so is its gradient."""
     return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-
-
 norm.vjp(
     lambda g, z, x, axis, keepdims: (
-        restore(where(z == 0, 0, g / where(z == 0, 1, z)), x, axis, keepdims) * x
+        restore(where(z == 0, 0, g / where(z == 0, 1, z)), x.shape, axis, keepdims) * x
     )
 )
 
@@ -111,9 +99,9 @@ norm.vjp(
 
 def _extreme_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """The gradient goes to the extreme elements, in equal shares."""
-    reached = astype(x == restore(z, x, axis, keepdims), dtype=x.dtype)
+    reached = astype(x == restore(z, x.shape, axis, keepdims), dtype=x.dtype)
     shares = reached / sum(reached, axis=axis, keepdims=True)
-    return restore(g, x, axis, keepdims) * shares
+    return restore(g, x.shape, axis, keepdims) * shares
 
 
 @op(samples=AXES, shapes=SHAPES)
@@ -126,8 +114,6 @@ def max(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 def min(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Smallest element over axes; equal ones share the gradient."""
     return xp.min(x, axis=axis, keepdims=keepdims)
-
-
 max.vjp(_extreme_rule)
 min.vjp(_extreme_rule)
 
@@ -155,11 +141,9 @@ def _prod_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     order = tuple(i for i in range(x.ndim) if i not in axes) + axes
     rows = transpose(x, axes=order)
     kept = tuple(rows.shape[: x.ndim - len(axes)])
-    others = reshape(_others(reshape(rows, shape=(*kept, count(x, axis)))), shape=rows.shape)
+    others = reshape(_others(reshape(rows, shape=(*kept, count(x.shape, axis)))), shape=rows.shape)
     back = tuple(order.index(i) for i in range(x.ndim))
-    return restore(g, x, axis, keepdims) * transpose(others, axes=back)
-
-
+    return restore(g, x.shape, axis, keepdims) * transpose(others, axes=back)
 prod.vjp(_prod_rule)
 
 
@@ -167,8 +151,6 @@ prod.vjp(_prod_rule)
 def cumsum(xp: Any, x: Any, *, axis: int) -> Any:
     """Running sum along an axis."""
     return xp.cumsum(x, axis=axis, dtype=x.dtype)
-
-
 cumsum.vjp(lambda g, z, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis))
 
 
@@ -198,8 +180,6 @@ def _swap(ndim: int, axis: int) -> tuple[int, ...]:
     order = list(range(ndim))
     order[axis], order[-1] = order[-1], order[axis]
     return tuple(order)
-
-
 cumprod.vjp(_cumprod_rule)
 
 # --- softmax ---
@@ -222,10 +202,8 @@ def logsumexp(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _logsumexp_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    z = restore(z, x, axis, keepdims)
-    return restore(g, x, axis, keepdims) * exp(x - where(z == -float("inf"), 0, z))
-
-
+    z = restore(z, x.shape, axis, keepdims)
+    return restore(g, x.shape, axis, keepdims) * exp(x - where(z == -float("inf"), 0, z))
 logsumexp.vjp(_logsumexp_rule)
 
 
@@ -235,8 +213,6 @@ def softmax(xp: Any, x: Any, *, axis: int = -1) -> Any:
     e = xp.exp(_shifted(xp, x, axis)[0])
     total = xp.sum(e, axis=axis, keepdims=True)
     return e / xp.where(total == 0, 1, total)
-
-
 softmax.vjp(lambda g, z, x, axis: z * (g - sum(g * z, axis=axis, keepdims=True)))
 
 
@@ -246,8 +222,6 @@ def log_softmax(xp: Any, x: Any, *, axis: int = -1) -> Any:
     shifted, _ = _shifted(xp, x, axis)
     total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
     return shifted - xp.log(xp.where(total == 0, 1, total))
-
-
 log_softmax.vjp(lambda g, z, x, axis: g - exp(z) * sum(g, axis=axis, keepdims=True))
 
 # --- without a gradient ---

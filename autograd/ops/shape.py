@@ -14,8 +14,6 @@ from ..node import op
 def reshape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """The same elements, in C order, in another shape; one size may be -1."""
     return x.reshape(shape)
-
-
 reshape.vjp(lambda g, z, x, shape: reshape(g, shape=x.shape))
 
 
@@ -29,8 +27,6 @@ def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
     if axes is None:
         return None
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
-
-
 transpose.vjp(lambda g, z, x, axes: transpose(g, axes=_inverse(axes)))
 
 
@@ -38,8 +34,6 @@ transpose.vjp(lambda g, z, x, axes: transpose(g, axes=_inverse(axes)))
 def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """x repeated along new axes and axes of size 1, until it has the shape."""
     return xp.broadcast_to(x, shape)
-
-
 broadcast_to.vjp(lambda g, z, x, shape: sum_to(g, shape=x.shape))
 
 
@@ -58,8 +52,6 @@ def sum_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     if z.shape[extra:] != shape:
         raise ShapeError(f"sum_to: {shape} does not broadcast to {x.shape}")
     return z.reshape(shape) if extra else z
-
-
 sum_to.vjp(lambda g, z, x, shape: broadcast_to(g, shape=x.shape))
 
 
@@ -67,8 +59,6 @@ sum_to.vjp(lambda g, z, x, shape: broadcast_to(g, shape=x.shape))
 def flip(xp: Any, x: Any, *, axis: Any = None) -> Any:
     """Elements in the opposite order along the axes, all by default."""
     return xp.flip(x, axis)
-
-
 flip.vjp(lambda g, z, x, axis: flip(g, axis=axis))
 
 
@@ -80,8 +70,6 @@ def roll(xp: Any, x: Any, *, shift: Any, axis: Any = None) -> Any:
 
 def _opposite(shift: Any) -> Any:
     return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
-
-
 roll.vjp(lambda g, z, x, shift, axis: roll(g, shift=_opposite(shift), axis=axis))
 
 
@@ -89,8 +77,6 @@ roll.vjp(lambda g, z, x, shift, axis: roll(g, shift=_opposite(shift), axis=axis)
 def pad(xp: Any, x: Any, *, width: tuple[tuple[int, int], ...], value: float = 0.0) -> Any:
     """x with `width[axis] = (before, after)` elements of a constant value around it."""
     return xp.pad(x, width, constant_values=value)
-
-
 pad.vjp(lambda g, z, x, width, value: g[_interior(x.shape, width)])
 
 
@@ -111,8 +97,6 @@ def _concatenate_rule(g: Any, z: Any, *xs: Any, axis: int) -> tuple[Any, ...]:
         parts.append(g[(slice(None),) * (axis % g.ndim) + (slice(start, stop),)])
         start = stop
     return tuple(parts)
-
-
 concatenate.vjp_joint(_concatenate_rule)
 
 
@@ -120,8 +104,6 @@ concatenate.vjp_joint(_concatenate_rule)
 def tril(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The last two axes' lower triangle, up to the k-th diagonal above the main one; else 0."""
     return xp.tril(x, k)
-
-
 tril.vjp(lambda g, z, x, k: tril(g, k=k))
 
 
@@ -129,8 +111,6 @@ tril.vjp(lambda g, z, x, k: tril(g, k=k))
 def triu(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The last two axes' upper triangle, from the k-th diagonal above the main one; else 0."""
     return xp.triu(x, k)
-
-
 triu.vjp(lambda g, z, x, k: triu(g, k=k))
 
 
@@ -138,6 +118,4 @@ triu.vjp(lambda g, z, x, k: triu(g, k=k))
 def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
     """x in another dtype; the gradient comes back in x's own."""
     return x.astype(dtype)
-
-
 astype.vjp(lambda g, z, x, dtype: astype(g, dtype=x.dtype))

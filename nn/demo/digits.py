@@ -18,6 +18,7 @@ import autograd
 import backends
 import nn
 from autograd import Tensor, Value
+from nn.history import blank
 
 __all__ = ["main"]
 
@@ -36,10 +37,12 @@ def main(
     Needs scikit-learn (extra `data`) and matplotlib (extra `viz`).
     """
     import matplotlib  # noqa: F401  # before the training, so that a missing extra is told at once
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with backends.using(backend) if backend else nullcontext():
+    # these matrices are too small for a second thread, which would only wait in their way
+    with backends.using(backend) if backend else nullcontext(), threadpool_limits(1):
         autograd.seed(seed)
         return _run(out, epochs or EPOCHS)
 
@@ -68,7 +71,7 @@ def _run(out: Path, epochs: int) -> float:
     _tell(out, [
         ("training.png", "the course of the training"),
         ("misclassified.png", "the digits it misread"),
-        ("step.svg", "one training step: the network with all its gradients"),
+        ("step.svg", "one step of 32 images: the network with all its gradients"),
         ("expression.svg", "micrograd's expression, each number with its gradient"),
         ("digits.safetensors", "the weights"),
     ])  # fmt: skip
@@ -91,16 +94,13 @@ def split() -> tuple[Any, Any, Any, Any]:
 
 def misread(probabilities: Any, X: Any, y: Any) -> Any:
     """The misclassified images, the surest mistake first, as a matplotlib Figure."""
-    from matplotlib.figure import Figure
-
     said = probabilities.argmax(1)
     sure = probabilities.max(1)
     wrong = sorted((said != y).nonzero()[0].tolist(), key=lambda i: -sure[i])
     shown = wrong[:24]
     columns = min(8, max(4, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    figure = Figure(figsize=(1.3 * columns, 1.85 * rows + 0.6), dpi=144, layout="constrained")
-    figure.patch.set_facecolor("white")
+    figure = blank(1.3 * columns, 1.85 * rows + 0.6)
     title = f"{len(wrong)} of {len(y)} held-out digits misclassified"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
     for panel in figure.subplots(rows, columns, squeeze=False).ravel():
@@ -114,12 +114,16 @@ def misread(probabilities: Any, X: Any, y: Any) -> Any:
 
 
 def _draw_step(model: nn.Module, x: Any, y: Any, path: Path) -> None:
-    """The graph of one step, kept after its backward pass, so that all gradients are in it."""
+    """The graph of one step, kept after its backward pass, so that all gradients are in it.
+
+    Dropout is left out: its mask would be one more input that nobody learns from.
+    """
     from autograd.view import draw
 
     backend = model.parameters()[0].backend
     images, labels = Tensor(x, backend=backend), Tensor(y, backend=backend)
-    loss = nn.losses.SparseCategoricalCrossentropy()(model(images), labels)
+    with nn.training(False):
+        loss = nn.losses.SparseCategoricalCrossentropy()(model(images), labels)
     loss.backward(retain_graph=True)
     draw(loss).save(path)
     model.zero_grad()

@@ -16,6 +16,7 @@ from typing import Any
 import autograd
 import backends
 from autograd import Tensor, Value, no_grad
+from nn.history import blank
 from nn.scalar import MLP
 
 __all__ = ["main", "step"]
@@ -85,7 +86,6 @@ def step(model: MLP, X: Any, y: Any, rate: float) -> tuple[float, float]:
 def boundary(model: MLP, X: Any, y: Any, cells: int = 240) -> Any:
     """The points over the model's score of the plane, as a matplotlib Figure."""
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     (left, low), (right, high) = X.min(0) - 0.5, X.max(0) + 0.5
     across = [left + (right - left) * i / (cells - 1) for i in range(cells)]
@@ -93,8 +93,7 @@ def boundary(model: MLP, X: Any, y: Any, cells: int = 240) -> Any:
     with no_grad():
         plane = Tensor([[u, v] for v in up for u in across])
         score = model.to_array("float32")(plane).tanh().numpy().reshape(cells, cells)
-    figure = Figure(figsize=(6.4, 4.8), dpi=144, layout="constrained")
-    figure.patch.set_facecolor("white")
+    figure = blank(6.4, 4.8)
     panel = figure.subplots()
     shades = LinearSegmentedColormap.from_list("moons", ["#f2c48d", "#ffffff", "#a9cbf0"])
     levels = [-1.01 + 2.02 * i / 40 for i in range(41)]

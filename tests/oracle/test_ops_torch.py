@@ -115,7 +115,7 @@ TORCH: dict[str, Callable[..., Any]] = {
         x.reshape(-1, x.shape[-1]), index.reshape(-1), reduction="none"
     ).reshape(index.shape),
 }
-"""The op in PyTorch's words; those that mean something else there or have no gradient are absent."""
+"""The op in PyTorch's words; absent are those with another meaning there, or without gradient."""
 
 ALIKE = [c for c in CASES if c.op.name in TORCH and c.params.get("axis") != ()]  # there: all axes
 

@@ -40,6 +40,7 @@ class Course:
     inset: list[float]  # from a cluster's first layer back to its frame
     outset: list[float]  # from a cluster's last layer on to its frame
     row: list[int] = field(default_factory=list)  # in which row of a folded drawing it is
+    begins: list[int] = field(default_factory=list)  # the first layer of each row
     shift: list[float] = field(default_factory=list)  # of each row, across
     extent: list[tuple[float, float]] = field(default_factory=list)  # each row's along: from, to
     breadths: Breadths = field(default_factory=dict)  # before the shift
@@ -104,10 +105,10 @@ def _make_room_for_titles(
 
 def _stack(net: Net, at: Course, cuts: Sequence[int]) -> None:
     """Put the rows below each other, with room between them for the arrows that lead around."""
-    begins = [0, *cuts]
-    at.breadths = breadths(net, begins)
+    at.begins = [0, *cuts]
+    at.breadths = breadths(net, at.begins)
     down = 0.0
-    for row, (begin, end) in enumerate(pairwise([*begins, len(net.rows)])):
+    for row, (begin, end) in enumerate(pairwise([*at.begins, len(net.rows)])):
         if row:
             arrows = sum(len(net.after[v]) for v in net.rows[begin - 1])
             down += 2 * GUTTER + TRACK * arrows

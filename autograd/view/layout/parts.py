@@ -13,7 +13,7 @@ from .plan import Layout, Panel, Point, Rect, Route, Step
 
 __all__ = ["assemble", "split"]
 
-SHELF = 900.0  # the least width that parts side by side may take up
+SHELF = 900.0  # the least width that boxes side by side may take up
 SPACE = 36.0  # between parts
 
 
@@ -72,18 +72,21 @@ def split(picture: Picture) -> list[tuple[Picture, list[int]]]:
 
 
 def assemble(picture: Picture, parts: Sequence[tuple[Layout, list[int]]]) -> Layout:
-    """Set the layouts of the parts side by side, and below each other where a row is full."""
+    """Set single boxes side by side in rows, and everything else below each other."""
     if len(parts) == 1:
         return parts[0][0]
     shelf = max(SHELF, *(part.width for part, _ in parts))
     x, y, deep, width = 0.0, 0.0, 0.0, 0.0
+    beside = False  # whether the part before may have a neighbour
     boxes: dict[str, Rect] = {}
     layers: dict[str, int] = {}
     routes: dict[int, Route] = {}
     clusters: dict[str, tuple[Panel, ...]] = {cluster.key: () for cluster in picture.clusters}
     for part, places in parts:
-        if x and x + part.width > shelf:
+        lone = len(part.boxes) == 1
+        if x and (x + part.width > shelf or not lone or not beside):
             x, y, deep = 0.0, y + deep + SPACE, 0.0
+        beside = lone
         for key, rect in part.boxes.items():
             boxes[key] = replace(rect, x=rect.x + x, y=rect.y + y)
         for key, panels in part.clusters.items():

@@ -31,7 +31,9 @@ _MANY = 4000  # vertices from which on fewer rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
 _LEVELLINGS = 5  # how often stairs are looked for
 _SLACK, _SPARE = 1.3, 200.0  # how much higher than its fullest layer a drawing may be
-_LEAF = 0.1  # how much less a leaf pulls at the trunk than the trunk at the leaf
+# How strongly a vertex is pulled by what comes after it, and by a parameter before it; whatever
+# else comes before it pulls by 1, so an op stands in the middle of its operands.
+_AFTER, _LEAF = 0.05, 0.1
 
 
 def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
@@ -247,10 +249,9 @@ class _Variables:
             for u in net.after[v]:
                 b = self.run.get(u, a)
                 if a != b:
-                    leaf_a = not net.before[v] and len(net.after[v]) == 1
-                    leaf_b = not net.after[u] and len(net.before[u]) == 1
-                    weights[a][b] = weights[a].get(b, 0.0) + (_LEAF if leaf_b else 1.0)
-                    weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf_a else 1.0)
+                    leaf = net.light[v] and not net.lane[v]
+                    weights[a][b] = weights[a].get(b, 0.0) + _AFTER
+                    weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf else 1.0)
         anchor: dict[int, int] = {}  # a run of each cluster that is held by others
         for v, a in self.run.items():
             if weights[a]:

@@ -180,14 +180,14 @@ def _parallels(net: Net) -> list[float]:
     return aside
 
 
-def _title_x(net: Net, at: Course, cluster: int, panel: Span) -> float:
+def _title_x(net: Net, at: Course, cluster: int, piece: int, panel: Span) -> float:
     """Where a title begins that stands across the flow: beside the arrows that come in, if it can.
 
     It goes to the left, or else into the first gap that is wide enough.
     """
-    first = net.first[cluster]
-    shift = at.shift[at.row[first]]
-    lines = [net.at[v] + shift for v in net.rows[first] if net.before[v]]
+    row = at.row[net.first[cluster]] + piece
+    first = max(net.first[cluster], at.begins[row])
+    lines = [net.at[v] + at.shift[row] for v in net.rows[first] if net.before[v]]
     _, _, left, right = panel
     stops = [left, *sorted(x for x in lines if left < x < right), right]
     for begin, end in pairwise(stops):
@@ -231,9 +231,9 @@ def trace(picture: Picture, net: Net, at: Course) -> Layout:
         (x, y), (right, bottom) = point(span[0], span[2]), point(span[1], span[3])
         return Rect(x, y, right - x, bottom - y)
 
-    def panel(cluster: int, span: Span) -> Panel:
+    def panel(cluster: int, piece: int, span: Span) -> Panel:
         shape = rect(span)
-        x = _title_x(net, at, cluster, span) - top if net.down else shape.x + INDENT
+        x = _title_x(net, at, cluster, piece, span) - top if net.down else shape.x + INDENT
         return Panel(shape.x, shape.y, shape.width, shape.height, x)
 
     routes = []
@@ -248,7 +248,7 @@ def trace(picture: Picture, net: Net, at: Course) -> Layout:
         {box.key: net.layer[i] for i, box in enumerate(picture.boxes)},
         tuple(routes),
         {
-            cluster.key: tuple(panel(i, span) for span in panels[i])
+            cluster.key: tuple(panel(i, piece, span) for piece, span in enumerate(panels[i]))
             for i, cluster in enumerate(picture.clusters, start=1)
         },
     )
