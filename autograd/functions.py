@@ -50,9 +50,10 @@ def split_index(key: Any, x: Any) -> tuple[tuple[Any, ...], list[Any]]:
             item = type(x)(list(item), backend=x.backend)
             if not item.size:
                 item = item.astype("int64")
-        if isinstance(item, Node) and item.shape == () and item.dtype.kind in "iu":
+        is_node = isinstance(item, Node)
+        if is_node and item.shape == () and item.dtype.kind in "iu":
             item = item.item()
-        if isinstance(item, Node) or (hasattr(item, "dtype") and item.shape != ()):
+        elif is_node or (hasattr(item, "dtype") and item.shape != ()):
             if item.dtype.kind not in "iub":
                 raise refuse(
                     DTypeError,
@@ -62,7 +63,7 @@ def split_index(key: Any, x: Any) -> tuple[tuple[Any, ...], list[Any]]:
                 )  # fmt: skip
             arrays.append(item)
             item = i.HERE
-        elif hasattr(item, "dtype"):
+        elif hasattr(item, "dtype"):  # one of NumPy's own numbers
             item = item.item()
         pattern.append(item)
     return tuple(pattern), arrays

@@ -1,7 +1,7 @@
 """Where the time of one step goes: `python -m benchmarks --where step|large|fit|scalar`.
 
 Three instruments, since a deterministic profiler would distort what it measures here. Phases are
-timed in place. The ops of one recorded step are replayed one by one: the forward alone, the
+timed in place, each by its median. The ops of one recorded step are replayed one by one: the forward alone, the
 recorded call (the rest of it is what recording costs), the gradient rules. And a timer interrupts
 the program every fifth of a millisecond and notes the line it is at.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from .arena import ROOT
@@ -38,12 +38,8 @@ def tell(what: str) -> None:
 
 def _step(net: str) -> None:
     training = glassgrad_training(net)
-    whole = _time(training.step)
-    sizes = "-".join(map(str, data.NETS[net]["sizes"]))
-    print(f"one step of {sizes}, batch {data.NETS[net]['batch']}: {_us(whole)} µs\n")
-
     phases: dict[str, list[float]] = defaultdict(list)
-    for _ in range(_count(whole)):
+    for _ in range(_count(_time(training.step))):
         clock = [perf_counter()]
         x, y = next(training.batches)
         clock.append(perf_counter())
@@ -61,6 +57,9 @@ def _step(net: str) -> None:
         for name, begin, end in zip(names, clock, clock[1:], strict=False):
             phases[name].append(end - begin)
     medians = {name: median(times) for name, times in phases.items()}
+    whole = sum(medians.values())
+    sizes = "-".join(map(str, data.NETS[net]["sizes"]))
+    print(f"one step of {sizes}, batch {data.NETS[net]['batch']}: {_us(whole)} µs\n")
     _table(("phase", "µs", "%"), ((n, _us(t), f"{t / whole:.0%}") for n, t in medians.items()))
 
     recorded, rules = _ops(training)
@@ -121,8 +120,8 @@ def _fit() -> None:
     contestant = fit_contestant()
     bare = _time(glassgrad_training("small").step)
     contestant.run(1)
-    per_batch = median(contestant.run(5)["seconds"] for _ in range(5))
-    one_epoch = median(contestant.run(1)["seconds"] for _ in range(5))
+    per_batch = min(contestant.run(5)["seconds"] for _ in range(5))
+    one_epoch = min(contestant.run(1)["seconds"] for _ in range(9))
     call = (one_epoch - per_batch) * BATCHES / (1 - 1 / 5)
     print(f"fit, per batch of {BATCH}, over 5 epochs of {BATCHES}: {_us(per_batch)} µs")
     print(f"a bare step of the same net:                  {_us(bare)} µs")
@@ -191,10 +190,10 @@ def _scalar() -> None:
 
 
 def _time(step: Callable[[], Any]) -> float:
-    """Seconds per call, the median of several runs."""
+    """Seconds per call, the least of several runs: what the call takes where nothing disturbs."""
     run = repeat(step)
     seconds = run(1)["seconds"]
-    return median(run(_count(seconds, 0.02))["seconds"] for _ in range(7))
+    return min(run(_count(seconds, 0.02))["seconds"] for _ in range(9))
 
 
 def _count(seconds: float, total: float = 0.5) -> int:
@@ -206,12 +205,11 @@ def _lines(step: Callable[[], Any], whole: float, steps: int = 1, top: int = 30)
     if not hasattr(signal, "setitimer"):
         print("no sampling of lines: this system has no interval timer")
         return
-    found: Counter[tuple[str, int, str]] = Counter()
+    seen: Counter[tuple[CodeType, int]] = Counter()
 
     def note(number: int, frame: FrameType | None) -> None:
         if frame is not None:
-            code = frame.f_code
-            found[code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname] += 1
+            seen[frame.f_code, frame.f_lasti] += 1
 
     before = signal.signal(signal.SIGALRM, note)
     signal.setitimer(signal.ITIMER_REAL, 2e-4, 2e-4)
@@ -221,15 +219,30 @@ def _lines(step: Callable[[], Any], whole: float, steps: int = 1, top: int = 30)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    samples = sum(found.values())
+    found: Counter[tuple[CodeType, int]] = Counter()
+    for (code, instruction), n in seen.items():
+        found[code, _line(code, instruction)] += n
+    samples = found.total()
     rows = []
-    for (file, line, function), n in found.most_common(top):
-        path = Path(file)
+    for (code, line), n in found.most_common(top):
+        path = Path(code.co_filename)
         place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else Path(*path.parts[-2:])
-        text = linecache.getline(file, line).strip()
+        text = linecache.getline(code.co_filename, line).strip()
         share = n / samples
-        rows.append((_us(whole * share), f"{share:.1%}", f"{place}:{line}", function, text[:60]))
+        rows.append((
+            _us(whole * share), f"{share:.1%}", f"{place}:{line}", code.co_qualname, text[:60]
+        ))  # fmt: skip
     _table(("µs", "%", "line", "function", "code"), rows, f"by line, {samples:,} samples")
+
+
+def _line(code: CodeType, instruction: int) -> int:
+    """The line of an instruction; one that has none, as a loop's jump, counts with those before."""
+    found = code.co_firstlineno
+    for start, _, line in code.co_lines():
+        if start > instruction:
+            break
+        found = line or found
+    return found
 
 
 def _us(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd import Tensor, full, names
@@ -26,7 +26,7 @@ class Flat:
     reads or assigns the array.  `state` holds arrays of the same length, such as moments.
     """
 
-    def __init__(self, params: Sequence[Tensor], state: dict[str, float]) -> None:
+    def __init__(self, params: Sequence[Tensor], state: Mapping[str, float]) -> None:
         self.params = params
         self._pack()
         kind = {"dtype": params[0].dtype, "backend": params[0].backend}

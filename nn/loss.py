@@ -107,7 +107,7 @@ def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -
         return
     for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
         if not low <= label <= high:
-            place = []
+            place: list[int] = []
             for size in reversed(labels.shape):
                 i, at = divmod(i, size)
                 place.insert(0, at)

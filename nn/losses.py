@@ -36,7 +36,7 @@ _binary_with_logits = elementwise.binary_cross_entropy_with_logits.recorder(Tens
 _softmax_cross_entropy = linear.softmax_cross_entropy.recorder(Tensor)
 
 
-def _logits(y_pred: Tensor, activation: str) -> Tensor | None:
+def _logits(y_pred: Tensor, activation: str) -> Any:
     """What the activation that made a prediction was applied to, if that is what made it.
 
     Cross-entropy computed from it neither overflows nor loses digits, and saves the way through

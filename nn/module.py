@@ -115,7 +115,7 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
             yield path, item
             inside = item.members()
         else:
-            inside = list(item.items() if isinstance(item, dict) else enumerate(item))
+            inside = list(item.items()) if isinstance(item, dict) else list(enumerate(item))
         stack += [
             (f"{path}.{key}" if path else str(key), value)
             for key, value in reversed(inside)

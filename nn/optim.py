@@ -11,7 +11,7 @@ Defaults are Keras's.  A parameter without a gradient is left alone, moments and
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 from .names import lookup
 from .optimizer import Optimizer
@@ -116,7 +116,7 @@ class RMSprop(Optimizer):
     """Steps are divided by the running root mean square of the gradients, with memory `rho`."""
 
     formula = staticmethod(rmsprop)
-    initial: ClassVar[dict[str, float]] = {"v": 0.0}
+    initial = {"v": 0.0}
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Adam(Optimizer):
     """Running means of gradients over the root of those of their squares, bias-corrected."""
 
     formula = staticmethod(adam)
-    initial: ClassVar[dict[str, float]] = {"m": 0.0, "v": 0.0}
+    initial = {"m": 0.0, "v": 0.0}
 
     def __init__(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from autograd import Tensor, clip
 from autograd.errors import GraphError
@@ -24,7 +25,7 @@ class Optimizer:
     """
 
     formula: Callable[..., None]
-    initial: ClassVar[dict[str, float]] = {}
+    initial: Mapping[str, float] = MappingProxyType({})
     """The state that the formula keeps beside the parameters → what it starts as."""
 
     def __init__(

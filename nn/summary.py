@@ -81,11 +81,8 @@ def _totals(model: Module, shapes: dict[int, str]) -> list[str]:
 
 
 def _bytes(n: int) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if n < 1024:
-            return f"{n:.3g} {unit}" if unit != "bytes" else f"{n} bytes"
-        n /= 1024
-    return f"{n:.3g} GiB"
+    power = min((max(n, 1).bit_length() - 1) // 10, 3)
+    return f"{n / 1024**power:,.4g} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"
 
 
 def _shapes(model: Module, given: Any) -> dict[int, str]:

@@ -66,7 +66,7 @@ def var(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ddof: int 
     return xp.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(x.shape, axis) - ddof)
 var.vjp(
     lambda g, z, x, axis, keepdims, ddof: (
-        restore(g * (2 / (count(x.shape, axis) - ddof)), x, axis, keepdims)
+        restore(g * (2 / (count(x.shape, axis) - ddof)), x.shape, axis, keepdims)
         * (x - mean(x, axis=axis, keepdims=True))
     )
 )

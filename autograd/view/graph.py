@@ -41,7 +41,7 @@ def picture(
     for root in roots:
         if root.inputs.__class__ is Freed:
             raise GraphError(
-                f"draw: the graph was freed by the backward pass at {root.inputs.where}. "  # type: ignore[attr-defined]
+                f"draw: the graph was freed by the backward pass at {root.inputs.where}. "
                 "Draw it before, or call backward(retain_graph=True), which also keeps the "
                 "gradients of everything on the way."
             )

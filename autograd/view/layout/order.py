@@ -236,7 +236,7 @@ def _exchange_in(net: Net, row: list[int], place: list[int]) -> bool:
     for i in range(len(row) - 1):
         begin, end = _units(net, row, i)
         left, right = row[begin : i + 1], row[i + 1 : end]
-        if min(len(left), len(right)) == 1 and _gain(net, place, left, right) > 0:
+        if left and right and _gain(net, place, left, right) > 0:
             row[begin:end] = right + left
             for k in range(begin, end):
                 place[row[k]] = k
@@ -251,7 +251,10 @@ def _exchange_in(net: Net, row: list[int], place: list[int]) -> bool:
 
 
 def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
-    """The range of the two siblings, vertices or whole clusters, that meet behind place `i`."""
+    """The range of the two siblings that meet behind place `i`, a vertex and a vertex or cluster.
+
+    It is empty where two clusters meet: they must keep to the same order in all layers.
+    """
     a, b = net.home[row[i]], net.home[row[i + 1]]
     if a == b:
         return i, i + 2
@@ -261,6 +264,8 @@ def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
             left, a = a, net.parent[a]
         else:
             right, b = b, net.parent[b]
+    if left and right:
+        return i + 1, i + 1
     begin, end = i, i + 2
     while left and begin > 0 and _within(net, row[begin - 1], left):
         begin -= 1
