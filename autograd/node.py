@@ -21,6 +21,8 @@ from typing import Any, ClassVar, overload
 
 from backends import namespaces, python
 
+from .errors import GraphError
+
 __all__ = ["Freed", "Node", "Op", "Scope", "elementwise", "history", "no_grad", "op", "scope"]
 
 tick: Callable[[], int] = count().__next__
@@ -132,14 +134,15 @@ class Node:
     """Data, and how it was computed.
 
     `raw` is what an op's forward computes with: a Python number or a backend's array.
-    `op`, `inputs` and `params` are its history (`None`, `()`, `{}` for a leaf); `order` is the
-    tick at which its data came to be; `code` and `instruction` are the code and the place in it that
-    made the node, and `scope` the module call it was made in.  Hooks, a name and the like are rare: `extra`.
+    `op`, `inputs` and `params` are its history (`None`, `()`, `{}` for a leaf).  `order` is the
+    tick at which its data came to be, `code` and `instruction` the place in a program that made
+    it, and `scope` the module call it was made in.  What few nodes have is in `extra`: a name,
+    hooks.
     """
 
     __slots__ = (
-        "raw", "_grad", "op", "inputs", "params", "order", "requires_grad", "code", "instruction", "scope",
-        "extra", "__weakref__",
+        "raw", "_grad", "op", "inputs", "params", "order", "requires_grad", "code",
+        "instruction", "scope", "extra", "__weakref__",
     )  # fmt: skip
 
     is_array: ClassVar[bool]
@@ -167,6 +170,15 @@ class Node:
         frame = sys._getframe(2)
         self.code, self.instruction = frame.f_code, frame.f_lasti
 
+    def __reduce__(self) -> Any:
+        """A copy, deep copy or pickle is a leaf of its own."""
+        if self.op is not None:
+            raise GraphError(
+                f"copy: a {type(self).__name__} computed by {self.op.name} is part of a graph. "
+                "Copy x.detach()."
+            )
+        return _copy_of_leaf, (type(self), self.raw, self.requires_grad, self.name)
+
     __hash__ = object.__hash__
 
     @property
@@ -181,6 +193,14 @@ class Node:
     def note(self, key: str, value: Any) -> None:
         """Keep a rarely needed fact about this node."""
         self.extra = {**(self.extra or {}), key: value}
+
+
+def _copy_of_leaf(kind: type[Node], raw: Any, requires_grad: bool, name: str | None) -> Node:
+    copy = object.__new__(kind)
+    copy._leaf(raw, requires_grad)
+    if name is not None:
+        copy.name = name
+    return copy
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -239,6 +259,7 @@ class Op:
         self.rules: tuple[Rule | None, ...] = ()
         self.joint: Rule | None = None
         self.on: dict[type, Callable[..., Any]] = {}
+        self.pulls: dict[str, Callable[..., None]] = {}
         if self.name in Op.table:
             raise ValueError(f"the op table has an entry {self.name!r} already")
         Op.table[self.name] = self
@@ -246,11 +267,13 @@ class Op:
     def vjp(self, *rules: Rule | None) -> Op:
         """One rule per input: `rule(g, z, *inputs, **params)` is g pulled back to that input."""
         self.rules = rules
+        self.pulls.clear()
         return self
 
     def vjp_joint(self, rule: Rule) -> Op:
         """One rule for all inputs at once, where they share work: it returns a tuple."""
         self.joint = rule
+        self.pulls.clear()
         return self
 
     @property

@@ -29,7 +29,7 @@ _HERE = dirname(abspath(__file__))
 HOUSE = frozenset(
     join(_HERE, f"{name}.py") for name in ("tensor", "value", "functions", "node", "calls")
 )
-"""Files of methods and functions made of ops: a node's place in the code is that of their caller."""
+"""Files of methods and functions made of ops: a node's place in the code is their caller's."""
 
 _APPLY = """\
 def make(op, forward):
@@ -249,7 +249,7 @@ def _scalar(op: Op) -> str:
     return f"raw = {_expression(op, [f'{x}.raw' for x in op.inputs])}"
 
 
-def pull(op: Op, arrays: bool, **helpers: Callable[..., Any]) -> Callable[..., None]:
+def pull(op: Op, kind: str, **helpers: Callable[..., Any]) -> Callable[..., None]:
     """`pull(node, g, found, through, raw)`: add to `found` the gradient of each input of a node.
 
     It applies each rule to raw data or, unless `raw`, to nodes; of inputs that ask for a gradient
@@ -264,7 +264,7 @@ def pull(op: Op, arrays: bool, **helpers: Callable[..., Any]) -> Callable[..., N
             args=args,
             params=", **node.params" if op.params else "",
             unbroadcast=f"if pulled.shape != {x}_.shape: pulled = sum_to(pulled, shape={x}_.shape)"
-            if arrays
+            if kind == "array"
             else "",
         )
         for x, rule in zip(op.inputs, op.rules, strict=True)

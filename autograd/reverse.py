@@ -35,7 +35,7 @@ def sweep(
     are meant.  With `keep` every node's gradient stays in the result, not only the leaves'.
     """
     arrays = outputs[0].is_array
-    pulls = _PULLS[arrays]
+    kind = "array" if arrays else "number"
     nodes = history(*outputs)
     nodes.reverse()
     ends = frozenset(wanted or ())
@@ -63,7 +63,8 @@ def sweep(
             if through is not None and _none_of(node.inputs, through):
                 continue
             g = found[node] if keep or node in ends else found.pop(node)
-            pulls[op](node, g, found, through, not create_graph)
+            pull_back = op.pulls.get(kind) or _pull_of(op, kind)
+            pull_back(node, g, found, through, not create_graph)
             if freed is not None:
                 node.inputs = freed
     except Exception as error:
@@ -85,21 +86,13 @@ def sweep(
     return found
 
 
-class _Pulls(dict[Op, Callable[..., None]]):
-    """Op → the function that applies its rules to a node; written when first used."""
-
-    def __init__(self, arrays: bool) -> None:
-        self.arrays = arrays
-
-    def __missing__(self, op: Op) -> Callable[..., None]:
-        if op.joint is not None:
-            self[op] = _pull_joint
-        else:
-            self[op] = pull(op, self.arrays, sum_to=sum_to, check_fresh=_check_fresh)
-        return self[op]
-
-
-_PULLS = {True: _Pulls(arrays=True), False: _Pulls(arrays=False)}
+def _pull_of(op: Op, kind: str) -> Callable[..., None]:
+    """The function that applies an op's rules to a node of that kind; written when first used."""
+    if op.joint is not None:
+        op.pulls[kind] = _pull_joint
+    else:
+        op.pulls[kind] = pull(op, kind, sum_to=sum_to, check_fresh=_check_fresh)
+    return op.pulls[kind]
 
 
 def _pull_joint(
@@ -107,8 +100,9 @@ def _pull_joint(
 ) -> None:
     """Add to `found` the gradients that a joint rule gives for all inputs of a node."""
     op, inputs = node.op, node.inputs
-    assert op is not None and op.joint is not None
-    if any([x.order > node.order for x in inputs]):
+    assert op is not None
+    assert op.joint is not None
+    if any(x.order > node.order for x in inputs):
         _check_fresh(node)
     args = [x.raw for x in inputs] if raw else inputs
     gradients = op.joint(g, node.raw if raw else node, *args, **node.params)

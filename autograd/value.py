@@ -85,11 +85,12 @@ class Value(Node):
             if node.op is not None or node._grad is None:
                 node._grad = 0
         self._grad += seed
-        pulls = _pulls
         try:
             for node in nodes:
-                if node.op is not None:
-                    pulls[node.op](node, node._grad)
+                op = node.op
+                if op is not None:
+                    pull = op.pulls.get("Value") or _pull_of(op)
+                    pull(node, node._grad)
         except Exception as error:
             explained = explain_rule(node, error)
             try:
@@ -192,15 +193,10 @@ def _short(x: Any) -> str:
     return f"{x:.6g}" if isinstance(x, float) else str(x)
 
 
-class _Pulls(dict[Op, Any]):
-    """Op → the function that pulls a gradient back through a Value; written when first used."""
-
-    def __missing__(self, op: Op) -> Any:
-        pull = scalar_pull(op, {"xp": python})
-        if pull is None:
-            pull = _pull_by_rules
-        self[op] = pull
-        return pull
+def _pull_of(op: Op) -> Any:
+    """The function that pulls a gradient back through an op to Values; written when first used."""
+    op.pulls["Value"] = scalar_pull(op, {"xp": python}) or _pull_by_rules
+    return op.pulls["Value"]
 
 
 def _pull_by_rules(z: Node, g: Any) -> None:
@@ -215,6 +211,3 @@ def _pull_by_rules(z: Node, g: Any) -> None:
     for x, rule in zip(z.inputs, op.rules, strict=True):
         if rule is not None and x.requires_grad:
             x._grad += rule(g, z.raw, *raws, **z.params)
-
-
-_pulls = _Pulls()

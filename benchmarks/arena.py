@@ -80,13 +80,16 @@ class Arena:
         return {timing.entry.name: timing for timing in timings}
 
     def _repetitions(self, worker: Worker) -> int:
-        """How many repetitions fill one measurement; finding out also warms the worker up."""
-        count, seconds = 1, 0.0
+        """How many repetitions fill one measurement; finding out also warms the worker up.
+
+        A repetition may be of several `steps`, each of which takes the "seconds".
+        """
+        steps: int = worker.facts.get("steps", 1)
+        count = 1
         while True:
-            seconds = worker.ask("run", count)["seconds"]
-            steps = worker.facts.get("steps", 1)
-            if count * steps * seconds > 0.25 * self.seconds:
-                return max(1, round(self.seconds / (seconds * steps)))
+            seconds: float = worker.ask("run", count)["seconds"] * steps
+            if count * seconds > 0.25 * self.seconds:
+                return max(1, round(self.seconds / seconds))
             count *= 4
 
 

@@ -1,9 +1,9 @@
 """Where the time of one step goes: `python -m benchmarks --where step|large|fit|scalar`.
 
 Three instruments, since a deterministic profiler would distort what it measures here. Phases are
-timed in place, each by its median. The ops of one recorded step are replayed one by one: the forward alone, the
-recorded call (the rest of it is what recording costs), the gradient rules. And a timer interrupts
-the program every fifth of a millisecond and notes the line it is at.
+timed in place, each by its median. The ops of one recorded step are replayed one by one: the
+forward alone, the recorded call (the rest of it is what recording costs), the gradient rules. And
+a timer interrupts the program every fifth of a millisecond and notes the line it is at.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def _ops(training: Any) -> tuple[float, float]:
     x, y = next(training.batches)
     loss = training.criterion(training.model(x), y)
     loss.backward(retain_graph=True)
-    rows, sums = [], [0.0, 0.0, 0.0]
+    rows: list[tuple[str, ...]] = []
+    sums = [0.0, 0.0, 0.0]
     for z in reversed(history(loss)):
         op = z.op
         if op is None:
@@ -121,12 +122,9 @@ def _fit() -> None:
     bare = _time(glassgrad_training("small").step)
     contestant.run(1)
     per_batch = min(contestant.run(5)["seconds"] for _ in range(5))
-    one_epoch = min(contestant.run(1)["seconds"] for _ in range(9))
-    call = (one_epoch - per_batch) * BATCHES / (1 - 1 / 5)
     print(f"fit, per batch of {BATCH}, over 5 epochs of {BATCHES}: {_us(per_batch)} µs")
     print(f"a bare step of the same net:                  {_us(bare)} µs")
-    print(f"fit above the bare step:                      {_us(per_batch - bare)} µs")
-    print(f"one call of fit, beyond its batches:          {_us(call)} µs\n")
+    print(f"fit above the bare step:                      {_us(per_batch - bare)} µs\n")
     _lines(lambda: contestant.run(5), per_batch, steps=5 * BATCHES)
 
 
@@ -159,7 +157,7 @@ def _scalar() -> None:
     for z in nodes:
         if z.op is not None:
             groups[z.op].append(z)
-    rows = [("leaf", f"{sum(z.op is None for z in nodes):,}", "", "", "")]
+    rows: list[tuple[str, ...]] = [("leaf", f"{sum(z.op is None for z in nodes):,}", "", "", "")]
     for op, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         recorder, calls = op.recorder(Value), [(z.inputs, z.params) for z in group]
         raws = [[x.raw for x in inputs] for inputs, _ in calls]

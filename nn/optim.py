@@ -57,7 +57,7 @@ def adam(
     p -= lr * m / (v**0.5 + eps)
 
 
-def adamw(p: Any, g: Any, m: Any, v: Any, *, decay: float, **scalars: float) -> None:
+def adamw(p: Any, g: Any, m: Any, v: Any, *, decay: float, **scalars: Any) -> None:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)."""
     p *= 1 - decay
     adam(p, g, m, v, **scalars)
@@ -116,7 +116,6 @@ class RMSprop(Optimizer):
     """Steps are divided by the running root mean square of the gradients, with memory `rho`."""
 
     formula = staticmethod(rmsprop)
-    initial = {"v": 0.0}
 
     def __init__(
         self,
@@ -126,6 +125,7 @@ class RMSprop(Optimizer):
         eps: float = 1e-7,
         **options: Any,
     ) -> None:
+        self.initial = {"v": 0.0}
         self.rho, self.eps = self._below_1("rho", rho), self._at_least_0("eps", eps)
         super().__init__(params, lr, **options)
 
@@ -134,10 +134,13 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Running means of gradients over the root of those of their squares, bias-corrected."""
+    """Running means of gradients over the root of those of their squares, bias-corrected.
+
+    As in Keras the correction counts the optimizer's steps, also for a parameter that had no
+    gradient in some of them.
+    """
 
     formula = staticmethod(adam)
-    initial = {"m": 0.0, "v": 0.0}
 
     def __init__(
         self,
@@ -147,6 +150,7 @@ class Adam(Optimizer):
         eps: float = 1e-7,
         **options: Any,
     ) -> None:
+        self.initial = {"m": 0.0, "v": 0.0}
         beta1, beta2 = betas
         self.betas = self._below_1("beta1", beta1), self._below_1("beta2", beta2)
         self.eps = self._at_least_0("eps", eps)

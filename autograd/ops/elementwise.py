@@ -223,9 +223,8 @@ erf.vjp(lambda g, z, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 
 @elementwise
 def sigmoid(xp: Any, x: Any) -> Any:
-    """Logistic function 1 / (1 + exp(-x)), written so that nothing overflows."""
-    small = xp.exp(-xp.abs(x))
-    return xp.where(x >= 0, 1, small) / (1 + small)
+    """Logistic function 1 / (1 + exp(-x)); below x = -700 it stays at 1e-304."""
+    return 1 / (1 + xp.exp(-xp.maximum(x, -700.0)))
 sigmoid.vjp(lambda g, z, x: g * z * (1 - z))
 
 
@@ -240,7 +239,7 @@ softplus.vjp(lambda g, z, x: g * sigmoid(x))
 def relu(xp: Any, x: Any) -> Any:
     """Rectifier max(x, 0); its gradient at 0 is 0."""
     return xp.maximum(x, 0)
-relu.vjp(lambda g, z, x: g * (z > 0))
+relu.vjp(lambda g, z, x: g * sign(z))
 
 @elementwise
 def binary_cross_entropy_with_logits(xp: Any, x: Any, t: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 from ..node import op
 from .index import one_hot
 from .reduce import softmax
-from .shape import broadcast_to, reshape, sum_to, transpose
+from .reduce import sum as add_up
+from .shape import broadcast_to, reshape, transpose
 
 
 def _T(x: Any) -> Any:
@@ -63,9 +64,9 @@ def affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
     z += b
     return z
 affine.vjp(
-    lambda g, z, x, w, b: matmul(g, transpose(w)),
-    lambda g, z, x, w, b: matmul(transpose(_rows(x)), _rows(g)),
-    lambda g, z, x, w, b: sum_to(g, shape=b.shape),
+    lambda g, z, x, w, b: g @ w.T if g.ndim == 2 else matmul(g, w.T),
+    lambda g, z, x, w, b: _rows(x).T @ _rows(g),
+    lambda g, z, x, w, b: add_up(g, axis=tuple(range(g.ndim - 1))),
 )
 
 

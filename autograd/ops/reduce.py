@@ -27,11 +27,12 @@ def _axes(axis: Any) -> tuple[int, ...]:
 
 
 def restore(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
-    """A reduction's result, or its gradient, with the reduced axes of `shape` back, of size 1."""
-    if keepdims or not shape:
+    """A reduction's result, or its gradient, so that it broadcasts against what has this shape.
+
+    The reduced axes come back, with size 1; one number broadcasts as it is.
+    """
+    if keepdims or axis is None:
         return g
-    if axis is None:
-        return reshape(g, shape=(1,) * len(shape))
     gone = {a % len(shape) for a in _axes(axis)}
     return reshape(g, shape=tuple(1 if i in gone else n for i, n in enumerate(shape)))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["NETS", "initial_weights", "samples"]
 
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "small": {"sizes": (10, 64, 32, 1), "batch": 32, "batches": 16},
     "large": {"sizes": (784, 512, 512, 10), "batch": 128, "batches": 8},
 }

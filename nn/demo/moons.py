@@ -2,8 +2,8 @@
 
     glassgrad demo --model moons
 
-Every weight is a `Value`, and one step records some 65,000 of them.  The trained network is then
-turned into arrays, which draw the decision boundary in one call.
+Every weight is a `Value`, and so is every result of every neuron at every point.  The trained
+network is then turned into arrays, which draw the decision boundary in one call.
 """
 
 from __future__ import annotations
@@ -122,6 +122,9 @@ def _draw_neuron(model: MLP, point: list[float], path: Path) -> None:
 
     model.zero_grad()
     neuron = model.layers[0].neurons[0]
+    neuron.b.name = "b"
+    for i, w in enumerate(neuron.w):
+        w.name = f"w{i}"
     x = [Value(number, name=f"x{i}") for i, number in enumerate(point)]
     output = neuron(x)
     output.backward()

@@ -31,9 +31,7 @@ _MANY = 4000  # vertices from which on fewer rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
 _LEVELLINGS = 5  # how often stairs are looked for
 _SLACK, _SPARE = 1.3, 200.0  # how much higher than its fullest layer a drawing may be
-# How strongly a vertex is pulled by what comes after it, and by a parameter before it; whatever
-# else comes before it pulls by 1, so an op stands in the middle of its operands.
-_AFTER, _LEAF = 0.05, 0.1
+_LEAF = 0.1  # how strongly a parameter pulls at what it feeds; all else pulls by 1
 
 
 def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
@@ -213,8 +211,9 @@ class _Variables:
                 if around:  # halfway, or two that pull at each other would swap for ever
                     wish[run] = (at[run] + _mean(around, at)) / 2
             at = self._feasible(wish)
+        centred = [self._operands(run) or around for run, around in enumerate(pulls)]
         for left in reversed(range(max(2, ceil(_POLISH * share)))):
-            self._polish(at, pulls, _SNAP if left < 2 else 0.0)
+            self._polish(at, centred if left < 4 else pulls, _SNAP if left < 2 else 0.0)
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]
         begin = net.layer[self.rows[0][0]]
@@ -241,6 +240,12 @@ class _Variables:
                     if abs(nearest - at[i]) <= snap:
                         at[i] = nearest
 
+    def _operands(self, run: int) -> list[tuple[int, float]]:
+        """The runs of the operands of an op, in whose middle it should stand; of one, or none, []."""
+        first = self.runs[run][0]
+        heavy = [v for v in self.net.before[first] if v in self.run and not self.net.light[v]]
+        return [(self.run[v], 1.0) for v in heavy] if len(heavy) > 1 else []
+
     def _pulls(self) -> list[list[tuple[int, float]]]:
         """For each run the runs it is joined to, and how strongly."""
         net = self.net
@@ -250,7 +255,7 @@ class _Variables:
                 b = self.run.get(u, a)
                 if a != b:
                     leaf = net.light[v] and not net.lane[v]
-                    weights[a][b] = weights[a].get(b, 0.0) + _AFTER
+                    weights[a][b] = weights[a].get(b, 0.0) + 1.0
                     weights[b][a] = weights[b].get(a, 0.0) + (_LEAF if leaf else 1.0)
         anchor: dict[int, int] = {}  # a run of each cluster that is held by others
         for v, a in self.run.items():

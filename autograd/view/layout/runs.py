@@ -26,22 +26,22 @@ def trunks(net: Net) -> Trunks:
     on either side of `a * b`.
     """
     ahead, behind = [-1] * len(net.home), [-1] * len(net.home)
-    length = [0] * len(net.home)
+    length = [0.0] * len(net.home)
     for row in reversed(net.rows):
         for v in row:
             ahead[v], longest = _longest(net.after[v], length)
             length[v] = longest + (not net.light[v])
-    length = [0] * len(net.home)
+    length = [0.5 * lane for lane in net.lane]  # a lane that comes from the side beats a parameter
     for row in net.rows:
         for v in row:
             behind[v], longest = _longest([u for u in net.before[v] if ahead[u] == v], length)
-            length[v] = longest + (not net.light[v])
+            length[v] = max(length[v], longest + (not net.light[v]))
     return ahead, behind
 
 
-def _longest(around: list[int], length: list[int]) -> tuple[int, int]:
+def _longest(around: list[int], length: list[float]) -> tuple[int, float]:
     """Which of `around` has the greatest length, -1 if several have, and that length."""
-    longest = max([length[u] for u in around], default=0)
+    longest = max([length[u] for u in around], default=0.0)
     best = [u for u in around if length[u] == longest]
     return best[0] if len(best) == 1 else -1, longest
 
