@@ -260,6 +260,7 @@ class Op:
         self.joint: Rule | None = None
         self.on: dict[type, Callable[..., Any]] = {}
         self.pulls: dict[str, Callable[..., None]] = {}
+        self.scalar_pull: Callable[..., None] | None = None
         if self.name in Op.table:
             raise ValueError(f"the op table has an entry {self.name!r} already")
         Op.table[self.name] = self
@@ -267,13 +268,17 @@ class Op:
     def vjp(self, *rules: Rule | None) -> Op:
         """One rule per input: `rule(g, z, *inputs, **params)` is g pulled back to that input."""
         self.rules = rules
-        self.pulls.clear()
-        return self
+        return self._changed()
 
     def vjp_joint(self, rule: Rule) -> Op:
         """One rule for all inputs at once, where they share work: it returns a tuple."""
         self.joint = rule
+        return self._changed()
+
+    def _changed(self) -> Op:
+        """What was written from the old rules is forgotten."""
         self.pulls.clear()
+        self.scalar_pull = None
         return self
 
     @property

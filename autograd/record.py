@@ -52,7 +52,7 @@ def make(op, forward):
             z.requires_grad = True
             z.scope = state.scope
             frame = getframe(1)
-            while frame.f_code.co_filename in HOUSE: frame = frame.f_back
+            {skip}
             z.code = frame.f_code
             z.instruction = frame.f_lasti
         else:
@@ -166,6 +166,7 @@ class Recorder:
             if op.params
             else "NO_PARAMS",
             tracked=_tracked(op, some if arrays else []),
+            skip="while frame.f_code.co_filename in HOUSE: frame = frame.f_back" if arrays else "",
         )
 
 

@@ -89,8 +89,7 @@ class Value(Node):
             for node in nodes:
                 op = node.op
                 if op is not None:
-                    pull = op.pulls.get("Value") or _pull_of(op)
-                    pull(node, node._grad)
+                    (op.scalar_pull or _pull_of(op))(node, node._grad)
         except Exception as error:
             explained = explain_rule(node, error)
             try:
@@ -151,6 +150,7 @@ class Value(Node):
     def __pow__(self, n: Any) -> Any:
         """Power: with a number the exponent is a constant, with a Value it has a gradient."""
         z = _pow(self, n) if isinstance(n, Node) else _power(self, n)
+        z._made_here()
         if z.raw.__class__ is complex and self.raw.__class__ is not complex:
             raise refuse(
                 DomainError,
@@ -195,8 +195,8 @@ def _short(x: Any) -> str:
 
 def _pull_of(op: Op) -> Any:
     """The function that pulls a gradient back through an op to Values; written when first used."""
-    op.pulls["Value"] = scalar_pull(op, {"xp": python}) or _pull_by_rules
-    return op.pulls["Value"]
+    op.scalar_pull = scalar_pull(op, {"xp": python}) or _pull_by_rules
+    return op.scalar_pull
 
 
 def _pull_by_rules(z: Node, g: Any) -> None:

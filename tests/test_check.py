@@ -25,7 +25,7 @@ def tensor(*shape: int, seed: int = 0) -> Tensor:
 def with_rules(op: Op, *rules: Any) -> Op:
     """The op with other rules; None keeps the one at that place."""
     other = copy(op)
-    other.on, other.pulls = {}, {}
+    other.on, other.pulls, other.scalar_pull = {}, {}, None
     other.rules = tuple(rule or old for rule, old in zip(rules, op.rules, strict=True))
     return other
 

@@ -355,6 +355,7 @@ def test_a_drawing_too_interwoven_is_not_folded() -> None:
 # ----- size --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

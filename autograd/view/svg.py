@@ -68,7 +68,9 @@ def svg(picture: Picture, wrap: float | None = None, key: bool = True) -> str:
     ]
     if picture.title:
         lines.append(_write(picture.title, "heading", MARGIN, MARGIN + 8, 16.0))
-    lines.append(f'<g transform="translate({_n((wide - placed.width) / 2)} {_n(top)})">')
+    lines.append(
+        f'<g class="drawing" transform="translate({_n((wide - placed.width) / 2)} {_n(top)})">'
+    )
     lines += _clusters(picture, placed)
     lines += _arrows(picture, placed)
     lines += (_box(box, placed.boxes[box.key], scale) for box in picture.boxes)

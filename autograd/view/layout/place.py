@@ -30,7 +30,7 @@ _SNAP = 10.0  # a bend by less is straightened
 _MANY = 4000  # vertices from which on fewer rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
 _LEVELLINGS = 5  # how often stairs are looked for
-_SLACK, _SPARE = 1.3, 200.0  # how much higher than its fullest layer a drawing may be
+_SLACK, _SPARE = 1.6, 400.0  # how much higher than its fullest layer a drawing may be
 _LEAF = 0.1  # how strongly a parameter pulls at what it feeds; all else pulls by 1
 
 
@@ -188,10 +188,9 @@ class _Variables:
         if low[c] > _SLACK * needed + _SPARE:
             while step[c] >= 0 and step[step[c]] >= 0:
                 a, b = step[step[c]], step[c]
-                layers = sorted((self.seen_in[a, b], self.seen_in[b, c]))
-                if b < len(self.runs) and layers[0] < layers[1]:
-                    first = self.net.layer[self.runs[b][0]]
-                    cuts[b] = (layers[0] + layers[1] + 1) // 2 - first
+                if b < len(self.runs) and self.seen_in[a, b] != self.seen_in[b, c]:
+                    middle = (self.seen_in[a, b] + self.seen_in[b, c] + 1) // 2
+                    cuts[b] = middle - self.net.layer[self.runs[b][0]]
                 c = b
         return cuts
 
@@ -241,7 +240,7 @@ class _Variables:
                         at[i] = nearest
 
     def _operands(self, run: int) -> list[tuple[int, float]]:
-        """The runs of the operands of an op, in whose middle it should stand; of one, or none, []."""
+        """The runs of the operands of an op, in whose middle it should stand; [] unless several."""
         first = self.runs[run][0]
         heavy = [v for v in self.net.before[first] if v in self.run and not self.net.light[v]]
         return [(self.run[v], 1.0) for v in heavy] if len(heavy) > 1 else []
