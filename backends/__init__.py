@@ -7,7 +7,7 @@
     ...     pass
 
 A backend is a module: its library's namespace plus the few things libraries disagree on
-(`scatter_add`, `to_host`, `from_host`, `synchronize`, `memory`, `erf`). The default is
+(`scatter_add`, `to_host`, `from_host`, `synchronize`, `memory`, `erf`, `sigmoid`). The default is
 `numpy`, or what the environment variable `AUTOGRAD_BACKEND` says. It is kept in a context
 variable, so threads and asyncio tasks may differ.
 """

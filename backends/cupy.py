@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from . import nvidia
+from . import nvidia, special
 from .errors import BackendError
 
 name = "cupy"
@@ -124,6 +124,12 @@ def argsort(x: Any, axis: int = -1, kind: str | None = None) -> Any:
 def erf(x: Any) -> Any:
     """Error function, to the last bits of x's dtype."""
     return _special.erf(x).astype(x.dtype, copy=False)
+
+
+@_widened
+def sigmoid(x: Any) -> Any:
+    """Logistic function, without overflow."""
+    return special.sigmoid(cupy, x)
 
 
 @_widened

@@ -80,6 +80,11 @@ def erf(x: Any) -> Any:
     return special.erf(numpy, x)
 
 
+def sigmoid(x: Any) -> Any:
+    """Logistic function, without overflow."""
+    return special.sigmoid(numpy, x)
+
+
 def xlogy(x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0."""
     return special.xlogy(numpy, x, y)

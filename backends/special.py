@@ -48,6 +48,15 @@ def erf(xp: Any, x: Any) -> Any:
     return xp.copysign(y, x)
 
 
+_LOWEST = {"float16": -11.0, "float32": -88.0, "bfloat16": -88.0}
+"""Where exp(-x) is about to overflow, by dtype; float64's is -709."""
+
+
+def sigmoid(xp: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x)), held where exp(-x) would overflow."""
+    return 1 / (1 + xp.exp(-xp.maximum(x, _LOWEST.get(x.dtype.name, -709.0))))
+
+
 def xlogy(xp: Any, x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0, whatever y is."""
     return x * xp.log(xp.where(x == 0, xp.ones_like(y), y))

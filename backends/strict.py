@@ -352,6 +352,11 @@ def erf(x: Array) -> Any:
     return _launch("erf", host.erf, _bare(x, "erf"))
 
 
+def sigmoid(x: Array) -> Any:
+    """Logistic function, without overflow."""
+    return _launch("sigmoid", host.sigmoid, _bare(x, "sigmoid"))
+
+
 def xlogy(x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0."""
     return _launch("xlogy", host.xlogy, _bare(x, "xlogy"), _bare(y, "xlogy"))

@@ -4,18 +4,25 @@ Without arguments, every notebook of this folder. The first cell that fails ends
 status 1 and leaves its notebook as it was. What differs from run to run without meaning (paths of
 this machine, addresses in memory, times of execution, the Python version) is not kept, so that
 the difference between two commits shows what changed.
+
+Drawings are kept as PNG: GitHub removes the style sheet from an SVG in a notebook, which leaves
+black boxes. A notebook that is run live shows the SVG.
 """
 
+import base64
 import re
 import sys
 import time
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import resvg_py
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -64,9 +71,29 @@ def clean(notebook: Any) -> None:
         for output in cell.get("outputs", []):
             if "text" in output:
                 output.text = anonymous(output.text)
+            if "image/svg+xml" in output.get("data", {}):
+                rasterise(output)
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = compact(output.data["image/png"])
             for kind, content in output.get("data", {}).items():
                 if isinstance(content, str) and not kind.startswith("image/png"):
                     output.data[kind] = anonymous(content)
+
+
+def rasterise(output: Any) -> None:
+    """Put pixels in the place of a drawing, two for each of its own, to be shown at its size."""
+    svg = output.data.pop("image/svg+xml")
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=96, zoom=2, background="white"))
+    output.data["image/png"] = base64.b64encode(png).decode()
+    output.metadata["image/png"] = {"width": Image.open(BytesIO(png)).width // 2}
+
+
+def compact(png: str) -> str:
+    """The picture in 256 colours, which is less than half as large and looks the same."""
+    small = BytesIO()
+    picture = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def anonymous(text: str) -> str:

@@ -8,7 +8,16 @@ from random import Random
 
 from autograd.view.picture import Arrow, Box, Cluster, Kind, Picture, Rankdir, Row
 
-__all__ = ["SAMPLES", "chain", "expression", "nasty", "random_graph", "rnn", "scalar_mlp"]
+__all__ = [
+    "SAMPLES",
+    "chain",
+    "clustered",
+    "expression",
+    "nasty",
+    "random_graph",
+    "rnn",
+    "scalar_mlp",
+]
 
 
 class Sketch:
@@ -274,6 +283,23 @@ def random_graph(count: int, seed: int = 0, reach: int = 40, rankdir: Rankdir = 
         near = range(max(0, i - reach), i)
         net.join(key, *(str(net.random.choice(near)) for _ in range(inputs)))
     return net.picture(rankdir)
+
+
+def clustered(seed: int, count: int = 90) -> Picture:
+    """Boxes in a dozen frames, nested at random, with arrows that know nothing of them."""
+    net = Sketch(seed)
+    choice, randrange = net.random.choice, net.random.randrange
+    frames: list[str | None] = [None]
+    for i in range(12):
+        title = choice(("", "cell", "a rather long title for a frame"))
+        frames.append(net.frame(title, choice(frames) if i else None))
+    reach = choice((3, 10, count))
+    for i in range(count):
+        where = frames[i * len(frames) // count] if seed % 2 else choice(frames)
+        key = net.add(choice(("op", "value", "parameter")), choice(("+", "a name")), cluster=where)
+        for _ in range(choice((0, 1, 1, 2)) if i else 0):
+            net.join(key, str(randrange(max(0, i - reach), i)))
+    return net.picture(choice(("LR", "TB")))
 
 
 def tangled(rankdir: Rankdir = "LR") -> Picture:

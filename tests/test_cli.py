@@ -192,6 +192,17 @@ def test_a_notebook_keeps_its_outputs_and_forgets_the_machine(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_a_drawing_is_kept_as_pixels_which_github_shows(tmp_path: Path) -> None:
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"/>'
+    path = notebook(tmp_path, f"from IPython.display import SVG\nSVG({drawing!r})")
+    done = execute(path)
+    assert done.returncode == 0, done.stderr
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    assert output.data.keys() == {"image/png", "text/plain"}
+    assert output.metadata["image/png"] == {"width": 30}
+
+
+@pytest.mark.slow
 def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path) -> None:
     path = notebook(tmp_path, "print('before')", "1 / 0")
     before = path.read_text()

@@ -16,7 +16,16 @@ from math import inf, isfinite
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_samples import SAMPLES, chain, expression, mlp, random_graph, rnn, scalar_mlp
+from picture_samples import (
+    SAMPLES,
+    chain,
+    clustered,
+    expression,
+    mlp,
+    random_graph,
+    rnn,
+    scalar_mlp,
+)
 
 from autograd.view.layout import Layout, Point, Rect, Route, layout
 from autograd.view.picture import Arrow, Box, Cluster, Picture, Rankdir
@@ -208,6 +217,14 @@ def test_any_picture(picture: Picture, wrap: float | None) -> None:
     check_arrows_touch_nothing(picture, placed)
     if wrap in (None, inf):
         check_flow(picture, placed)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_frames_among_many_arrows(seed: int) -> None:
+    picture = clustered(seed)
+    placed = layout(picture, (None, inf, 700.0)[seed % 3])
+    check(picture, placed)
+    check_arrows_touch_nothing(picture, placed)
 
 
 @settings(deadline=None, max_examples=60)

@@ -79,14 +79,20 @@ class _Variables:
     def __init__(self, net: Net, rows: Sequence[Sequence[int]], runs: list[list[int]]) -> None:
         self.net, self.rows, self.runs = net, rows, runs
         self.run = {vertex: i for i, run in enumerate(runs) for vertex in run}
+        self.clusters: dict[int, int] = {}  # numbered in the order in which they are met
+        for home in {net.home[vertex]: None for row in rows for vertex in row}:
+            cluster = home
+            while cluster and cluster not in self.clusters:
+                self.clusters[cluster] = len(self.clusters)
+                cluster = net.parent[cluster]
         self.distance: dict[tuple[int, int], float] = {}
         self.seen_in: dict[tuple[int, int], int] = {}  # a layer in which a pair are neighbours
         for row in rows:
             self._constrain(row)
         if net.down:
-            for cluster, title in enumerate(net.titles):
-                self.distance[self._upper(cluster), self._lower(cluster)] = title
-        size = len(runs) + 2 * len(net.parent)
+            for cluster in self.clusters:
+                self.distance[self._upper(cluster), self._lower(cluster)] = net.titles[cluster]
+        size = len(runs) + 2 * len(self.clusters)
         self.after: list[list[tuple[int, float]]] = [[] for _ in range(size)]
         self.before: list[list[tuple[int, float]]] = [[] for _ in range(size)]
         for (a, b), distance in self.distance.items():
@@ -95,10 +101,10 @@ class _Variables:
         self.topological = peel(self.before, [[b for b, _ in pairs] for pairs in self.after])
 
     def _upper(self, cluster: int) -> int:
-        return len(self.runs) + 2 * cluster
+        return len(self.runs) + 2 * self.clusters[cluster]
 
     def _lower(self, cluster: int) -> int:
-        return len(self.runs) + 2 * cluster + 1
+        return self._upper(cluster) + 1
 
     def _constrain(self, row: Sequence[int]) -> None:
         """Between neighbours of a layer stand the borders of the clusters that end or begin."""
@@ -216,7 +222,7 @@ class _Variables:
         for vertex, run in self.run.items():
             net.at[vertex] = at[run]
         begin = net.layer[self.rows[0][0]]
-        for cluster in range(1, len(net.parent)):
+        for cluster in self.clusters:
             net.borders[cluster, begin] = (at[self._upper(cluster)], at[self._lower(cluster)])
 
     def _polish(self, at: list[float], pulls: list[list[tuple[int, float]]], snap: float) -> None:
@@ -267,7 +273,7 @@ class _Variables:
 
     def _feasible(self, wish: list[float]) -> list[float]:
         """The mean of the two extreme placements for these wishes."""
-        borders = 2 * len(self.net.parent)
+        borders = 2 * len(self.clusters)
         low = wish + [-inf] * borders
         for a in self.topological:
             here = low[a]
