@@ -8,8 +8,8 @@ from the outermost module's own list of its parts.  Pictures, errors and reports
     >>> from autograd import Tensor, names
     >>> w = Tensor([[1.0, 2.0]], requires_grad=True)
     >>> hidden = w * 3
-    >>> names.describe(w), names.variable(hidden)
-    ('w  (1, 2) float32', 'hidden')
+    >>> names.title(w), names.variable(hidden)
+    ('w', 'hidden')
 """
 
 from __future__ import annotations

@@ -53,13 +53,13 @@ floor, ceil, round = _whole(math.floor), _whole(math.ceil), _whole(builtins.roun
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The larger of two numbers; NaN if either is NaN."""
-    return x if x > y or x != x else y
+    """The larger of two numbers, of the type of x; NaN if either is NaN."""
+    return x if x > y or x != x else type(x)(y)
 
 
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller of two numbers; NaN if either is NaN."""
-    return x if x < y or x != x else y
+    """The smaller of two numbers, of the type of x; NaN if either is NaN."""
+    return x if x < y or x != x else type(x)(y)
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

@@ -36,7 +36,7 @@ def blank(width: float, height: float) -> Any:
     class Shown(Figure):
         def _repr_png_(self) -> bytes:
             png = BytesIO()
-            self.savefig(png, format="png")
+            self.savefig(png, format="png", dpi=100)
             return png.getvalue()
 
     return Shown(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
@@ -87,7 +87,7 @@ class History:
         for panel, key in zip(panels, keys, strict=False):
             self._panel(panel, key)
         if path is not None:
-            figure.savefig(path)
+            figure.savefig(path, dpi=144)
         return figure
 
     def _panel(self, panel: Any, key: str) -> None:

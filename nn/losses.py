@@ -36,17 +36,25 @@ _binary_with_logits = elementwise.binary_cross_entropy_with_logits.recorder(Tens
 _softmax_cross_entropy = linear.softmax_cross_entropy.recorder(Tensor)
 
 
-def _logits(y_pred: Tensor, activation: str) -> Any:
-    """What the activation that made a prediction was applied to, if that is what made it.
+def _logits(loss: Any, y_pred: Tensor, activation: str) -> Any:
+    """The logits behind a prediction: itself with `from_logits`, else what the activation took.
 
-    Cross-entropy computed from it neither overflows nor loses digits, and saves the way through
-    the activation, which then is not part of the loss's graph.
+    None where the prediction is not known to come from the activation.  Cross-entropy computed
+    from logits neither overflows nor loses digits, and saves the way through the activation,
+    which then is not part of the loss's graph.
     """
     op = y_pred.op
-    if op is None or op.name != activation or not y_pred.inputs:
-        return None
+    activated = op is not None and op.name == activation and y_pred.inputs
+    if loss.from_logits:
+        if activated:
+            raise ValueError(
+                f"{loss.name}: logits are wanted, but the prediction is the result of a "
+                f"{activation} already, which would be applied twice. Leave the {activation} out "
+                "of the model, or use the loss of probabilities (from_logits=False)."
+            )
+        return y_pred
     axis = y_pred.params.get("axis", -1)
-    return y_pred.inputs[0] if axis == -1 or axis == y_pred.ndim - 1 else None
+    return y_pred.inputs[0] if activated and axis in (-1, y_pred.ndim - 1) else None
 
 
 # --- distances ---
@@ -121,7 +129,7 @@ class BinaryCrossentropy(Loss):
         check_range(self.name, y_true, 0, 1, "Two classes are labelled 0 and 1.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        x = y_pred if self.from_logits else _logits(y_pred, "sigmoid")
+        x = _logits(self, y_pred, "sigmoid")
         if x is not None:
             return _binary_with_logits(x, y_true)
         p = y_pred.clip(EPSILON, 1 - EPSILON)
@@ -143,7 +151,7 @@ class CategoricalCrossentropy(Loss):
         check_range(self.name, y_true, 0, 1, "Rows must be distributions, such as one-hot rows.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        x = y_pred if self.from_logits else _logits(y_pred, "softmax")
+        x = _logits(self, y_pred, "softmax")
         if x is not None:
             log_p = x.log_softmax()
         else:
@@ -188,7 +196,7 @@ class SparseCategoricalCrossentropy(Loss):
         check_range(self.name, y_true, 0, top, f"The model predicts {top + 1} classes.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        x = y_pred if self.from_logits else _logits(y_pred, "softmax")
+        x = _logits(self, y_pred, "softmax")
         if x is not None:
             return _softmax_cross_entropy(x, y_true)
         p = y_pred.clip(EPSILON, 1 - EPSILON)

@@ -214,7 +214,8 @@ def test_says(row: Row) -> None:
 
 MENDS = re.compile(
     r"\b(Did you mean|Give|[Uu]se|Make|Keep|Convert|Call|Pass|Reduce|Move|Create|Put|Bind|Reshape|"
-    r"Add|Name|Index|[Cc]hoose|[Cc]ompute|Look|Return|write|needs|must|has the axes|takes at most|Only|"
+    r"Add|Name|Index|[Cc]hoose|[Cc]ompute|Look|Return|write|needs|must|has the axes|"
+    r"takes at most|Only|"
     r"0 or more|Steps are|can keep|last index is|labels go from)\b"
 )
 """How a line begins, or goes on, that says how to mend it or what would be valid."""

@@ -308,3 +308,15 @@ def test_huber_needs_a_distance() -> None:
     with pytest.raises(ValueError, match="delta must be above 0"):
         Huber(0)
     assert repr(Huber(2.0)) == "Huber(delta=2.0)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [(losses.cross_entropy, "softmax"), (losses.binary_cross_entropy_with_logits, "sigmoid")],
+)
+def test_a_loss_of_logits_refuses_what_is_activated_already(loss: Any, activation: str) -> None:
+    x = Tensor([[1.0, -2.0]], requires_grad=True)
+    truth = [0] if activation == "softmax" else [[0.0, 1.0]]
+    with pytest.raises(ValueError, match=f"result of a {activation} already.*applied twice"):
+        loss(getattr(x, activation)(), truth)
+    loss(x, truth).backward()

@@ -237,6 +237,9 @@ def test_numbers_are_told_from_words() -> None:
 def test_a_record_without_a_name_has_none() -> None:
     spans = frame(Box("x", "value", (("data 1.0", "grad 2.0"),))).spans
     assert "name" not in {span.role for span in spans}
+    unnamed = frame(Box("x", "value", ("", "8×16 float32", ("norm 2.0", "grad —"))))
+    assert [span.role for span in unnamed.spans[:2]] == ["word", "word"]
+    assert unnamed.height == frame(Box("x", "value", ("8×16", ("norm 2.0", "grad —")))).height - 3
     named = frame(Box("x", "value", (("layer 3", "relu"),)))
     assert named.spans[0].role == "word"
     assert frame(Box("x", "value", ("layer 3",))).spans[0].role == "name"

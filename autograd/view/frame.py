@@ -56,8 +56,9 @@ def frame(box: Box) -> Frame:
 
     Rows of equally many cells share their column widths, so numbers stand under numbers.
     """
-    rows = [list(_cells(row, first=i == 0)) for i, row in enumerate(box.rows)]
-    rows = [row for row in rows if row]
+    rows = [list(_cells(row, first=i == 0)) for i, row in enumerate(box.rows) if row]
+    if rows and rows[0] == [[("name", "")]]:
+        del rows[0]
     columns: dict[int, list[float]] = {}
     for row in rows:
         shared = columns.setdefault(len(row), [0.0] * len(row))

@@ -70,7 +70,9 @@ def picture(
             boxes.append(Box(pill, "op", (_symbol(node),), cluster, tooltip=_tell(node)))
             arrows += [Arrow(str(x.order), pill) for x in node.inputs]
             arrows.append(Arrow(pill, str(node.order)))
-    return Picture(tuple(boxes), tuple(arrows), tuple(clusters.made), rankdir)
+    return Picture(
+        tuple(boxes), tuple(arrows), tuple(clusters.made), rankdir, tone_label="gradient size"
+    )
 
 
 def _homes(nodes: Sequence[Node]) -> dict[Node, Scope | None]:
@@ -148,8 +150,8 @@ def _lines(node: Node, title: str) -> tuple[tuple[str, ...], ...]:
     shape = "×".join(map(str, node.shape)) or "scalar"
     facts = f"{shape} {node.raw.dtype}"
     size = _number(node.raw.item()) if not node.shape else _number(_norm(node.raw))
-    data = f"data {size}" if not node.shape else f"‖data‖ {size}"
-    grad = f"grad {_gradient(node)}" if not node.shape else f"‖grad‖ {_gradient(node)}"
+    data = f"data {size}" if not node.shape else f"|data| {size}"
+    grad = f"grad {_gradient(node)}" if not node.shape else f"|grad| {_gradient(node)}"
     rows = ((facts,), (data, grad)) if node.raw.dtype.kind not in "iub" else ((facts,),)
     return ((title,), *rows) if title else rows
 

@@ -39,8 +39,8 @@ class Box:
     """One node of the drawing.
 
     `key` identifies it and is never shown.  The first of `lines` is its name, the others are
-    details; an op is drawn as a pill around its name.  `cluster` is the key of the innermost
-    cluster that holds the box.
+    details; "" stands for no name.  An op is drawn as a pill around its name.  `cluster` is the
+    key of the innermost cluster that holds the box.
 
     `tone` colours the box by the size of its gradient: `log10` of the norm.  `-inf` is a gradient
     of exactly zero, `nan` and `inf` one that is broken, and `None` one that was never computed.

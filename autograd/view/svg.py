@@ -23,8 +23,10 @@ MARGIN = 22.0
 HEADING = 32.0
 KEY_ROW = 24.0
 NARROW = 300.0  # no drawing is narrower than this, so that the key has room
-RADIUS: dict[Kind, float] = {"value": 8, "parameter": 4, "output": 8, "constant": 8}
-"""How round a box is; the others are as round as can be."""
+RADIUS: dict[Kind, float] = {
+    "value": 8, "parameter": 4, "input": 16, "output": 8, "constant": 8, "op": inf,
+}  # fmt: skip
+"""How round a box is, as far as its height permits: a pill at most."""
 
 # What XML cannot say, not even escaped: most control characters and halves of surrogate pairs.
 _UNSAYABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -129,7 +131,7 @@ def _box(box: Box, rect: Rect, scale: _Scale) -> str:
     parts = [
         f'<g class="{" ".join([box.kind, *scale.classes(box.tone)])}">',
         f"<title>{_say(told)}</title>" if told else "",
-        _rectangle(rect, RADIUS.get(box.kind, inf), ' class="shape"'),
+        _rectangle(rect, RADIUS[box.kind], ' class="shape"'),
     ]
     for x1, y1, x2, y2 in set_in_type.rules:
         ends = (rect.x + x1, rect.y + y1, rect.x + x2, rect.y + y2)
@@ -174,7 +176,7 @@ def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:
     kinds: tuple[Kind, ...] = ("input", "parameter", "constant", "value", "op", "output")
     for kind in kinds:
         if kind in used and len(used) > 1:
-            swatch = _rectangle(Rect(1, -7, 24, 14), RADIUS.get(kind, inf), ' class="shape"')
+            swatch = _rectangle(Rect(1, -7, 24, 14), RADIUS[kind], ' class="shape"')
             yield _entry(f'<g class="{kind}">{swatch}</g>', 25.0, kind)
     if scale.hot:
         low, high = f"{10**scale.low:.3g}", f"{10**scale.high:.3g}"

@@ -27,7 +27,7 @@ _GROUPS = {  # characters by their width in Helvetica, in thousandths of the fon
     278: " !,./:;I[\\]ft",
     333: "()-`r{}",
     380: '"*°',
-    500: "Jcksvxyz^",
+    500: "Jcksvxyz^‖",
     556: "#$0123456789?L_abdeghnopqu∂",
     584: "+<=>~×−·√",
     611: "FTZ",
@@ -35,7 +35,7 @@ _GROUPS = {  # characters by their width in Helvetica, in thousandths of the fon
     722: "CDHNRUw∇",
     778: "GOQ",
     860: "%Mm",
-    1000: "@W—…∞‖→⟶",
+    1000: "@W—…∞→⟶",
 }
 _WIDTHS = {character: size for size, group in _GROUPS.items() for character in group}
 _SLACK: dict[Role, float] = {"name": 1.1, "word": 1.05, "number": 1.0, "title": 1.1}  # bold is wide

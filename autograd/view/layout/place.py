@@ -31,7 +31,9 @@ _MANY = 4000  # vertices from which on fewer rounds must do
 _PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
 _LEVELLINGS = 5  # how often stairs are looked for
 _SLACK, _SPARE = 1.6, 400.0  # how much higher than its fullest layer a drawing may be
-_LEAF = 0.1  # how strongly a parameter pulls at what it feeds; all else pulls by 1
+# How strongly a parameter pulls at what it feeds, and a neighbour that is not joined; all else
+# pulls by 1.
+_LEAF, _NEXT = 0.1, 0.02
 
 
 def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
@@ -269,6 +271,12 @@ class _Variables:
         for v, a in self.run.items():  # what nothing holds stays with its cluster
             if not weights[a] and net.home[v] in anchor:
                 weights[a][anchor[net.home[v]]] = 1.0
+        part = _parts(weights)
+        for row in self.rows:
+            for v, u in pairwise(row):  # parts that nothing joins keep together
+                a, b = self.run[v], self.run[u]
+                if part[a] != part[b]:
+                    weights[a][b] = weights[b][a] = _NEXT
         return [list(around.items()) for around in weights]
 
     def _feasible(self, wish: list[float]) -> list[float]:
@@ -287,6 +295,25 @@ class _Variables:
                 if high[a] > here - distance:
                     high[a] = here - distance
         return [(a + b) / 2 for a, b in zip(low, high, strict=True)]
+
+
+def _parts(joined: list[dict[int, float]]) -> list[int]:
+    """A number for each run, the same for all that are joined, directly or by others."""
+    near: list[list[int]] = [list(around) for around in joined]
+    for a, around in enumerate(joined):
+        for b in around:
+            near[b].append(a)
+    part = [-1] * len(joined)
+    for start in range(len(joined)):
+        if part[start] < 0:
+            part[start] = start
+            stack = [start]
+            while stack:
+                for b in near[stack.pop()]:
+                    if part[b] < 0:
+                        part[b] = start
+                        stack.append(b)
+    return part
 
 
 def _mean(weighted: list[tuple[int, float]], at: list[float]) -> float:

@@ -1,0 +1,72 @@
+"""What the documentation shows is what happens: every docstring's example, and the README's code."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import autograd
+import backends
+import nn
+
+ROOT = Path(__file__).parent.parent
+NEEDS_A_GPU = {"backends.cupy"}
+
+
+def modules() -> list[str]:
+    return [
+        name
+        for package in (autograd, backends, nn)
+        for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if name not in NEEDS_A_GPU
+    ] + ["autograd", "backends", "nn"]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings(name: str) -> None:
+    module: ModuleType = importlib.import_module(name)
+    autograd.seed(0)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0, f"{result.failed} of {result.attempted} examples fail"
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [
+        example
+        for name in modules()
+        for test in finder.find(importlib.import_module(name))
+        for example in test.examples
+    ]
+    assert len(found) > 40
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks(), ids=lambda code: code.strip().splitlines()[-1][:40])
+def test_code_of_the_readme(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from autograd.node import Op
+
+    before = dict(Op.table)
+    try:
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    finally:  # the README adds an op to the table
+        Op.table.clear()
+        Op.table.update(before)
+    printed = capsys.readouterr().out.split("\n")
+    for promised in re.findall(r"^print\(.*\)  # (.*)$", code, flags=re.MULTILINE):
+        assert promised in printed
+
+
+def test_pictures_and_files_of_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target
