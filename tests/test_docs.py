@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens: every docstring's example, and the README's code."""
+"""What the documentation shows is what happens: examples in docstrings, code of the README."""
 
 from __future__ import annotations
 

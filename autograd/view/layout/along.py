@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from .demands import FRAME, TITLE
 from .net import Net
 from .panels import Breadths, breadths
-from .place import FRAME, TITLE
 
 __all__ = ["FOLD", "GUTTER", "TRACK", "Course", "course"]
 

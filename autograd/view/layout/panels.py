@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 
+from .demands import FRAME, TITLE
 from .net import Net
-from .place import FRAME, TITLE
 
 __all__ = ["Breadths", "breadths"]
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from ..picture import Picture
 from .along import FOLD, GUTTER, TRACK, Course
+from .demands import FRAME
 from .net import Net
-from .place import FRAME
 from .plan import Layout, Panel, Point, Rect, Route, Step
 
 __all__ = ["trace"]
