@@ -27,7 +27,8 @@ SELECTORS = ("condition", "index")
 
 _HERE = dirname(abspath(__file__))
 HOUSE = frozenset(
-    join(_HERE, f"{name}.py") for name in ("tensor", "value", "functions", "node", "calls")
+    join(_HERE, f"{name}.py")
+    for name in ("operators", "tensor", "value", "functions", "node", "calls")
 )
 """Files of methods and functions made of ops: a node's place in the code is their caller's."""
 
@@ -110,8 +111,8 @@ def _write(name: str, text: str, names: dict[str, Any]) -> Callable[..., Any]:
 class Recorder:
     """Writes the recording functions of one kind of node.
 
-    `lift(x, op)` makes a node of what is not one, `explain` turns a failure into an error that
-    teaches; for arrays, `agree` reconciles the dtypes of the operands and `settle` the result's.
+    `explain` turns a failure into an error that teaches; for arrays, `agree` reconciles the dtypes
+    of the operands and `settle` the result's.
     """
 
     def __init__(self, kind: str, **helpers: Callable[..., Any]) -> None:
@@ -123,9 +124,12 @@ class Recorder:
         if "agree" not in helpers:
             self.names["xp"] = python
 
-    def bind(self, kind: type) -> None:
-        """Tell the written functions their class, and the op table that it is a kind of node."""
-        self.names[self.kind] = kind
+    def bind(self, kind: type, lift: Callable[[Any, Op], Any]) -> None:
+        """Tell the written functions their class, and the op table that it is a kind of node.
+
+        `lift(x, op)` makes a node of an operand that is not one.
+        """
+        self.names |= {self.kind: kind, "lift": lift}
         Op.kinds[kind] = self
 
     def __call__(self, op: Op, swapped: bool = False) -> Callable[..., Any]:

@@ -1,4 +1,7 @@
-"""`Tensor`: an array that remembers how it was computed, on any backend."""
+"""`Tensor`: an array that remembers how it was computed, on any backend.
+
+What can be computed with it is in `operators.py`; here is what it is.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,11 @@ import backends
 from backends import namespaces
 
 from . import functions, names
-from .dtypes import DEFAULT, agree, dtype_of, is_float, settle, space
+from .dtypes import DEFAULT, dtype_of, is_float
 from .errors import AutogradError, DTypeError, GraphError, ShapeError
-from .explain import explain
+from .intake import array_of
 from .node import Node, Op, current, tick
-from .ops import elementwise, index, linear, reduce
-from .ops import shape as shapes
-from .record import Recorder
+from .operators import Operators, recorded
 from .reverse import sweep
 
 
@@ -32,51 +33,13 @@ def _lift(x: Any, op: Op) -> Tensor:
     if isinstance(x, (bool, int, float, complex)):
         number: Any = x if isinstance(x, (bool, int)) else float(x) if isinstance(x, float) else x
         z._leaf(number, False)
-    else:
-        z._leaf(_array(x, None, None), False)
+    else:  # an array of the host stays there: moving it unasked would hide a slow transfer
+        home = "numpy" if type(x).__module__ == "numpy" else None
+        z._leaf(array_of(x, None, home), False)
     return z
 
 
-_recorded = Recorder("Tensor", lift=_lift, explain=explain, agree=agree, settle=settle, space=space)
-
-
-def _array(data: Any, dtype: Any, backend: str | None) -> Any:
-    """Raw data of what a caller gives, copied if it is an array that somebody else may change."""
-    dtype = backends.dtype(dtype)
-    if isinstance(data, Node):
-        data = data.raw
-    xp = None
-    if hasattr(data, "__dlpack__") or hasattr(data, "__array__") or dtype_of(data) is not None:
-        try:
-            xp = namespaces[type(data)]
-        except backends.BackendError:
-            import_from = getattr(backends.current(), "from_dlpack", None)
-            data = data.__array__() if import_from is None else import_from(data)
-            xp = namespaces[type(data)]
-        target = xp if backend is None else backends.get(backend)
-        if target is not xp:
-            data, xp = target.from_host(xp.to_host(data)), target
-        return xp.array(data, dtype=dtype)
-    xp = backends.current() if backend is None else backends.get(backend)
-    raw = xp.array(_plain(data), dtype=dtype)
-    if raw.dtype.kind in "OUS":
-        raise DTypeError(
-            f"Tensor: expected numbers, got {type(data).__name__} {data!r:.60}. "
-            "Nested lists must be rectangular and hold numbers only."
-        )
-    if dtype is None and raw.dtype == xp.float64:
-        raw = raw.astype(DEFAULT)
-    return raw
-
-
-def _plain(data: Any) -> Any:
-    """Lists of tensors or values as lists of numbers and arrays."""
-    if isinstance(data, (list, tuple)):
-        return [_plain(item) for item in data]
-    return backends.namespaces[type(data.raw)].to_host(data.raw) if isinstance(data, Node) else data
-
-
-class Tensor(Node):
+class Tensor(Operators):
     """An array, and how it was computed.
 
     >>> w = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -103,7 +66,7 @@ class Tensor(Node):
         backend: str | None = None,
         name: str | None = None,
     ) -> None:
-        self._leaf(_array(data, dtype, backend), False)
+        self._leaf(array_of(data, dtype, backend), False)
         self._made_here()
         if requires_grad:
             self.requires_grad_()
@@ -266,7 +229,7 @@ class Tensor(Node):
         new = data.raw if isinstance(data, Node) else data
         xp = namespaces[type(self.raw)]
         if not isinstance(new, (xp.array_type, bool, int, float)):
-            new = _array(data, self.dtype, self.backend)
+            new = array_of(data, self.dtype, self.backend)
         part = self.raw if at is ... else self.raw[at]
         if getattr(new, "shape", ()) not in (part.shape, ()):
             raise ShapeError(
@@ -368,28 +331,7 @@ class Tensor(Node):
 
         return remove
 
-    # --- operators ---
-
-    __add__ = __radd__ = _recorded(elementwise.add)
-    __sub__, __rsub__ = _recorded(elementwise.sub), _recorded(elementwise.sub, swapped=True)
-    __mul__ = __rmul__ = _recorded(elementwise.mul)
-    __truediv__, __rtruediv__ = _recorded(elementwise.div), _recorded(elementwise.div, swapped=True)
-    __mod__, __rmod__ = _recorded(elementwise.mod), _recorded(elementwise.mod, swapped=True)
-    __matmul__, __rmatmul__ = _recorded(linear.matmul), _recorded(linear.matmul, swapped=True)
-    __neg__, __abs__ = _recorded(elementwise.neg), _recorded(elementwise.abs)
-    __lt__, __le__ = _recorded(elementwise.less), _recorded(elementwise.less_equal)
-    __gt__, __ge__ = _recorded(elementwise.greater), _recorded(elementwise.greater_equal)
-    __eq__, __ne__ = _recorded(elementwise.equal), _recorded(elementwise.not_equal)
-    __and__ = __rand__ = _recorded(elementwise.logical_and)
-    __or__ = __ror__ = _recorded(elementwise.logical_or)
-    __xor__ = __rxor__ = _recorded(elementwise.logical_xor)
-    __invert__ = _recorded(elementwise.logical_not)
-    __rpow__ = _recorded(elementwise.pow, swapped=True)
-    __hash__ = object.__hash__
-
-    def __pow__(self, n: Any) -> Tensor:
-        """Power: a number is a constant exponent, a tensor has a gradient."""
-        return _power(self, n) if isinstance(n, (int, float)) else _pow(self, n)
+    # --- in-place operators ---
 
     def _update(self, new: Tensor) -> Tensor:
         """`x += y`: under `no_grad` a leaf changes in place, else x becomes a new tensor."""
@@ -426,22 +368,6 @@ class Tensor(Node):
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, key: Any) -> Tensor:
-        pattern, arrays = functions.split_index(key, self)
-        return _getitem(self, *arrays, pattern=pattern)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise GraphError(
-            f"x[…] = y would change {names.describe(self)} in place, which a graph cannot follow. "
-            "Use y = x.at[…].set(value), which is differentiable, or x.assign(value, at=…) for a "
-            "leaf."
-        )
-
-    @property
-    def at(self) -> At:
-        """`x.at[…].set(y)` and `x.at[…].add(y)`: a changed copy, with gradients."""
-        return At(self)
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -481,83 +407,6 @@ class Tensor(Node):
             facts.append("requires_grad=True")
         return f"Tensor({', '.join([text, *facts])})"
 
-    # --- functions of one element ---
-
-    exp, log, sqrt = map(_recorded, (elementwise.exp, elementwise.log, elementwise.sqrt))
-    expm1, log1p = map(_recorded, (elementwise.expm1, elementwise.log1p))
-    sin, cos, tan = map(_recorded, (elementwise.sin, elementwise.cos, elementwise.tan))
-    asin, acos, atan = map(_recorded, (elementwise.asin, elementwise.acos, elementwise.atan))
-    sinh, cosh, tanh = map(_recorded, (elementwise.sinh, elementwise.cosh, elementwise.tanh))
-    asinh, acosh, atanh = map(_recorded, (elementwise.asinh, elementwise.acosh, elementwise.atanh))
-    erf, sigmoid = map(_recorded, (elementwise.erf, elementwise.sigmoid))
-    softplus, relu = map(_recorded, (elementwise.softplus, elementwise.relu))
-    abs, sign, round = map(_recorded, (elementwise.abs, elementwise.sign, elementwise.round))
-    floor, ceil = map(_recorded, (elementwise.floor, elementwise.ceil))
-    maximum, minimum = map(_recorded, (elementwise.maximum, elementwise.minimum))
-    clip = clamp = _recorded(elementwise.clip)
-    pow = __pow__
-
-    # --- along axes ---
-
-    sum, mean, prod = map(_recorded, (reduce.sum, reduce.mean, reduce.prod))
-    max, min, norm = map(_recorded, (reduce.max, reduce.min, reduce.norm))
-    var, std = map(_recorded, (reduce.var, reduce.std))
-    argmax, argmin = map(_recorded, (reduce.argmax, reduce.argmin))
-    any, all = map(_recorded, (reduce.any, reduce.all))
-    cumsum, cumprod = map(_recorded, (reduce.cumsum, reduce.cumprod))
-    logsumexp, softmax = map(_recorded, (reduce.logsumexp, reduce.softmax))
-    log_softmax = _recorded(reduce.log_softmax)
-    argsort = _recorded(index.argsort)
-
-    # --- products ---
-
-    matmul = dot = __matmul__
-
-    # --- shape ---
-
-    @property
-    def T(self) -> Tensor:
-        """All axes in opposite order."""
-        return shapes.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
-        return functions.swapaxes(self, -1, -2)
-
-    def astype(self, dtype: Any) -> Tensor:
-        """The elements in another dtype; the gradient comes back in this one."""
-        return shapes.astype(self, dtype=backends.dtype(dtype))
-
-    def reshape(self, *sizes: Any) -> Tensor:
-        """The same elements in another shape; one size may be -1."""
-        return shapes.reshape(self, shape=functions.sizes_of(sizes))
-
-    view = reshape
-
-    def permute(self, *axes: Any) -> Tensor:
-        """Axes in another order."""
-        return shapes.transpose(self, axes=functions.sizes_of(axes))
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Two axes exchanged, as PyTorch has it; all in opposite order when none are given."""
-        return functions.swapaxes(self, *axes) if axes else shapes.transpose(self)
-
-    def broadcast_to(self, *sizes: Any) -> Tensor:
-        """Repeated along new axes and axes of size 1 until it has the shape."""
-        return shapes.broadcast_to(self, shape=functions.sizes_of(sizes))
-
-    expand = broadcast_to
-    swapaxes, squeeze = functions.swapaxes, functions.squeeze
-    expand_dims = unsqueeze = functions.expand_dims
-    flatten, flip, roll, pad = functions.flatten, functions.flip, functions.roll, functions.pad
-    tile, repeat, split = functions.tile, functions.repeat, functions.split
-    tril, triu = _recorded(shapes.tril), _recorded(shapes.triu)
-    diagonal, trace, outer = functions.diagonal, functions.trace, functions.outer
-    sort, topk = functions.sort, functions.topk
-    gather, scatter_add = functions.gather, functions.scatter_add
-    take_along_axis = functions.take_along_axis
-
     # --- other readings ---
 
     def values(self) -> Any:
@@ -567,27 +416,4 @@ class Tensor(Node):
         return values(self)
 
 
-class At:
-    """The place of a functional update: `x.at[1:, 0].set(y)`."""
-
-    __slots__ = ("key", "tensor")
-
-    def __init__(self, tensor: Tensor, key: Any = None) -> None:
-        self.tensor, self.key = tensor, key
-
-    def __getitem__(self, key: Any) -> At:
-        return At(self.tensor, key)
-
-    def set(self, value: Any) -> Tensor:
-        """A copy of the tensor in which […] is the value."""
-        pattern, arrays = functions.split_index(self.key, self.tensor)
-        return index.setitem(self.tensor, value, *arrays, pattern=pattern)
-
-    def add(self, value: Any) -> Tensor:
-        """A copy of the tensor with the value added at […], also where an index occurs twice."""
-        pattern, arrays = functions.split_index(self.key, self.tensor)
-        return index.additem(self.tensor, value, *arrays, pattern=pattern)
-
-
-_recorded.bind(Tensor)
-_getitem, _power, _pow = map(_recorded, (index.getitem, elementwise.power, elementwise.pow))
+recorded.bind(Tensor, lift=_lift)

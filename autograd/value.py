@@ -28,7 +28,7 @@ def _lift(x: Any, op: Op) -> Value:
     return z
 
 
-_recorded = Recorder("Value", lift=_lift, explain=explain)
+_recorded = Recorder("Value", explain=explain)
 
 
 class Value(Node):
@@ -175,7 +175,7 @@ class Value(Node):
     clip, maximum, minimum = map(_recorded, (ops.clip, ops.maximum, ops.minimum))
 
 
-_recorded.bind(Value)
+_recorded.bind(Value, lift=_lift)
 _power, _pow = _recorded(ops.power), _recorded(ops.pow)
 
 

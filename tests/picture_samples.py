@@ -81,7 +81,7 @@ class Scalars(Sketch):
 
     def times(self, a: int, b: int, name: str = "", cluster: str | None = None) -> int:
         x, y = self.data[a], self.data[b]
-        return self.value(x * y, name, "value", "×", ((a, y), (b, x)), cluster)
+        return self.value(x * y + 0.0, name, "value", "×", ((a, y), (b, x)), cluster)
 
     def power(self, a: int, n: int, name: str = "") -> int:
         x = self.data[a]

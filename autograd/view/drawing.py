@@ -23,13 +23,13 @@ __all__ = ["Drawing", "draw", "draw_dot"]
 class Drawing:
     """A drawn graph: shown by a notebook, saved with `save`, and as text in `svg`."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
+    def __init__(self, picture: Picture, wrap: float | None = None) -> None:
+        self.picture, self.wrap = picture, wrap
 
     @cached_property
     def svg(self) -> str:
         """The drawing as one self-contained SVG that follows the reader's light or dark mode."""
-        return svg(self.picture)
+        return svg(self.picture, self.wrap)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -44,7 +44,7 @@ class Drawing:
         return f"<Drawing of {len(self.picture.boxes)} boxes: save('graph.svg') to look at it>"
 
 
-def draw(*roots: Node, rankdir: Rankdir = "LR") -> Drawing:
+def draw(*roots: Node, rankdir: Rankdir = "LR", wrap: float | None = None) -> Drawing:
     """Draw all that these nodes were computed from, with data, gradients and modules.
 
     >>> from autograd import Value
@@ -54,9 +54,10 @@ def draw(*roots: Node, rankdir: Rankdir = "LR") -> Drawing:
     >>> draw(c)
     <Drawing of 4 boxes: save('graph.svg') to look at it>
 
-    Needs nothing but Python.  Gradients that were not computed are shown as "—".
+    Needs nothing but Python.  Gradients that were not computed are shown as "—".  A long drawing
+    continues in a new row, after `wrap` pixels if that is given (900 suits a column of text).
     """
-    return Drawing(_picture(roots, rankdir, sys._getframe(1)))
+    return Drawing(_picture(roots, rankdir, sys._getframe(1)), wrap)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: Rankdir = "LR") -> graphviz.Digraph:

@@ -152,8 +152,10 @@ def _lines(node: Node, title: str) -> tuple[tuple[str, ...], ...]:
     size = _number(node.raw.item()) if not node.shape else _number(_norm(node.raw))
     data = f"data {size}" if not node.shape else f"|data| {size}"
     grad = f"grad {_gradient(node)}" if not node.shape else f"|grad| {_gradient(node)}"
-    rows = ((facts,), (data, grad)) if node.raw.dtype.kind not in "iub" else ((facts,),)
-    return ((title,), *rows) if title else rows
+    rows: tuple[tuple[str, ...], ...] = ((facts,),)
+    if node.raw.dtype.kind not in "iub":
+        rows += ((data, grad),)
+    return ((title,), *rows)
 
 
 def _gradient(node: Node) -> str:

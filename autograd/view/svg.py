@@ -146,13 +146,22 @@ def _box(box: Box, rect: Rect, scale: _Scale) -> str:
 # ----- the key -----------------------------------------------------------------------------------
 
 
+_DECADES = 8.0
+"""Decades of gradient that the colours tell apart."""
+
+
 class _Scale:
-    """The steps of colour for the tones of a picture: a decade at least, from least to most."""
+    """The steps of colour for the tones of a picture, from least to most.
+
+    They span a decade at least, and at most those in which a difference means something: a
+    gradient that is rounding noise would else paint all others the same.
+    """
 
     def __init__(self, picture: Picture) -> None:
         tones = [box.tone for box in picture.boxes if box.tone is not None]
         finite = [tone for tone in tones if isfinite(tone)]
-        self.low, self.high = min(finite, default=0.0), max(finite, default=0.0)
+        self.high = max(finite, default=0.0)
+        self.low = max(min(finite, default=0.0), self.high - _DECADES)
         spare = max(0.0, 1.0 - (self.high - self.low)) / 2
         self.low, self.high = self.low - spare, self.high + spare
         self.hot = bool(finite)
@@ -167,7 +176,7 @@ class _Scale:
         if not isfinite(tone):
             return ("broken",)
         share = (tone - self.low) / (self.high - self.low)
-        return ("hot", f"h{min(int(share * HEATS), HEATS - 1)}")
+        return ("hot", f"h{max(0, min(int(share * HEATS), HEATS - 1))}")
 
 
 def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:

@@ -64,9 +64,9 @@ def course(net: Net, cuts: Sequence[int] = ()) -> Course:
         _make_room_for_titles(net, sizes, between, inset, outset)
 
     at = Course([], [], [], [], inset, outset)
-    here = 0.0
+    here, breaks = 0.0, set(cuts)
     for i in layers:
-        if i in cuts:
+        if i in breaks:
             here = 0.0
         at.enter.append(here)
         at.start.append(here + lead_in[i])

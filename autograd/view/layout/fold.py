@@ -40,7 +40,9 @@ def fold(net: Net, at: Course, wrap: float | None) -> list[int]:
     if length <= wrap or loose:
         return []
     arrows = [0] + [sum(len(net.after[v]) for v in row) for row in net.rows[:-1]]
-    leaves = [0] + [sum(not net.before[v] for v in row) for row in net.rows[:-1]]
+    leaves = [0] + [
+        sum(1 for v in row if net.after[v] and not net.before[v]) for row in net.rows[:-1]
+    ]
     frames = [0] * len(net.rows)
     for c in range(1, len(net.parent)):
         for layer in range(net.first[c] + 1, net.last[c] + 1):

@@ -84,8 +84,7 @@ def build(picture: Picture) -> Net:
     n = len(home)
 
     arrows = [(number[arrow.tail], number[arrow.head]) for arrow in picture.arrows]
-    back = turned(n, [(a, b) if a != b else (0, 0) for a, b in arrows]) if n else []
-    back = [turn and a != b for turn, (a, b) in zip(back, arrows, strict=True)]
+    back = [turn and a != b for turn, (a, b) in zip(turned(n, arrows), arrows, strict=True)]
     edges = [(b, a) if turn else (a, b) for (a, b), turn in zip(arrows, back, strict=True)]
     layer = ranks(home, parent, [edge for edge in edges if edge[0] != edge[1]])
 
@@ -198,6 +197,7 @@ def _territory(net: Net, a: int, b: int) -> list[tuple[int, int]]:
 
 
 def _add_fillers(net: Net) -> None:
+    """Give every cluster a vertex in every layer from its first to its last."""
     present: set[tuple[int, int]] = set()
     for vertex in range(len(net.home)):
         _mark(net, present, net.home[vertex], net.layer[vertex])

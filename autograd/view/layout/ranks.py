@@ -19,7 +19,8 @@ def turned(count: int, edges: Sequence[Edge]) -> list[bool]:
     """Which edges must be turned around to leave no cycle.
 
     A depth-first walk from the sources turns the edges that lead back to a box it is still
-    busy with.  Graphs of values have no cycles; summaries by module can.
+    busy with, which may be the box they come from.  Graphs of values have no cycles; summaries
+    by module can.
     """
     out: list[list[int]] = [[] for _ in range(count)]
     entered = [False] * count
