@@ -156,12 +156,16 @@ class Tensor(Operators):
         array.flags.writeable = False
         return array
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def _leave_the_graph(self, who: str) -> None:
+        """Refuse to hand out the array of what a gradient is asked for."""
         if self.requires_grad and current().recording:
             raise GraphError(
-                f"NumPy asked for the array of {names.describe(self)}, which would leave the graph "
+                f"{who} asked for the array of {names.describe(self)}, which would leave the graph "
                 "unnoticed. Use x.detach(), or x.numpy() if that is meant."
             )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._leave_the_graph("NumPy")
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             if copy is False:
@@ -170,6 +174,7 @@ class Tensor(Operators):
         return array.copy() if copy else array
 
     def __dlpack__(self, **options: Any) -> Any:
+        self._leave_the_graph("DLPack")
         return self.raw.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -193,8 +198,11 @@ class Tensor(Operators):
         return functions.to(self, backend)
 
     def detach(self) -> Tensor:
-        """The same array without its history: a constant."""
-        return Tensor.of(self.raw)
+        """The same data without its history: a constant.
+
+        A leaf's array is copied, for `assign` may change it later.
+        """
+        return Tensor.of(self.raw.copy() if self.op is None else self.raw)
 
     def clone(self) -> Tensor:
         """A copy that is part of the graph."""

@@ -70,3 +70,10 @@ def test_pictures_and_files_of_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_every_kink_is_documented() -> None:
+    from test_kinks import ARRAY_KINKS, KINKS
+
+    rows = re.findall(r"^\| (.+?) \| .* \|$", (ROOT / "docs/kinks.md").read_text(), re.MULTILINE)
+    assert rows[1:] == [kink[0] for kink in (*KINKS, *ARRAY_KINKS)]

@@ -447,6 +447,7 @@ def test_gradients_of_many_numbers_need_weights():
 # --- against PyTorch ---
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # inside PyTorch
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore::FutureWarning:torch")
 def test_agrees_with_pytorch():
