@@ -29,8 +29,8 @@ from . import places
 from .node import Node, Scope, current
 
 __all__ = [
-    "Names", "bound", "describe", "here", "path", "table", "title", "user_frame", "variable",
-    "where",
+    "Names", "bound", "describe", "here", "path", "table", "title", "told",
+    "user_frame", "variable", "where",
 ]  # fmt: skip
 
 _ROOT = dirname(dirname(abspath(__file__)))
@@ -70,11 +70,14 @@ def where(node: Node) -> str:
     For a computed node that is the line that recorded it or, where that line is in a module of
     `nn`, the line that called the module; for a leaf, the line that last assigned it.
     """
-    if node.extra and "assigned" in node.extra:
-        return str(node.extra["assigned"])
     place = _place(node)
-    line = place and places.line(*place)
-    return f"{places.label(place[0].co_filename)}:{line}" if place and line else ""
+    return told(*place) if place else ""
+
+
+def told(code: CodeType, instruction: int) -> str:
+    """A place in a program as "train.py:41", or "" where its line is not known."""
+    line = places.line(code, instruction)
+    return f"{places.label(code.co_filename)}:{line}" if line else ""
 
 
 def _place(node: Node) -> tuple[CodeType, int] | None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import dis
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import wraps
 from itertools import count
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, ClassVar, overload
 
 from backends import namespaces, python
@@ -125,9 +124,10 @@ def scope(name: str, owner: Any = None, where: tuple[CodeType, int] | None = Non
 
 
 class Freed(tuple[()]):
-    """The inputs of a node whose graph a backward pass has freed, and where that was."""
+    """The inputs of a node whose graph a backward pass has freed, and the place of that pass."""
 
-    where: str
+    code: CodeType | None = None
+    instruction: int = 0
 
 
 class Node:
@@ -165,10 +165,10 @@ class Node:
         self.op, self.inputs, self.params = None, (), NO_PARAMS
         self._grad = self.code = self.scope = self.extra = None
 
-    def _made_here(self) -> None:
-        """Remember the line that creates this leaf, so that its variable can name it."""
-        frame = sys._getframe(2)
-        self.code, self.instruction = frame.f_code, frame.f_lasti
+    def made_by(self, frame: FrameType | None) -> None:
+        """Remember the place in a program that makes the data of this leaf."""
+        if frame is not None:
+            self.code, self.instruction = frame.f_code, frame.f_lasti
 
     def __reduce__(self) -> Any:
         """A copy, deep copy or pickle is a leaf of its own."""

@@ -77,8 +77,8 @@ def sweep(
             del explained  # the error holds this frame: the frame must not hold the error
     finally:
         _state.reset(token)
-    if freed is not None:
-        freed.where = names.here()
+    if freed is not None and (frame := names.user_frame()) is not None:
+        freed.code, freed.instruction = frame.f_code, frame.f_lasti
     if arrays:
         for x, g in found.items():
             if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
@@ -152,11 +152,18 @@ def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
 
 def _second_backward(node: Node) -> GraphError:
     return GraphError(
-        f"backward: this graph was freed by the backward pass at {node.inputs.where}\n"  # type: ignore[attr-defined]
+        f"backward: this graph was freed by the backward pass at {freed_at(node)}\n"
         f"  {names.describe(node)}\n"
         "  is needed a second time. Pass retain_graph=True to the first backward, or compute "
         "the result anew."
     )
+
+
+def freed_at(node: Node) -> str:
+    """Where the backward pass was that freed a node's graph."""
+    freed = node.inputs
+    assert isinstance(freed, Freed)
+    return names.told(freed.code, freed.instruction) if freed.code else "an unknown place"
 
 
 def _check_fresh(node: Node) -> None:

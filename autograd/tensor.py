@@ -5,6 +5,7 @@ What can be computed with it is in `operators.py`; here is what it is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -67,7 +68,7 @@ class Tensor(Operators):
         name: str | None = None,
     ) -> None:
         self._leaf(array_of(data, dtype, backend), False)
-        self._made_here()
+        self.made_by(sys._getframe(1))
         if requires_grad:
             self.requires_grad_()
         if name is not None:
@@ -257,7 +258,7 @@ class Tensor(Operators):
     def touch(self) -> None:
         """Say that the data is new as of now: graphs made before must not use it."""
         self.order = tick()
-        self.note("assigned", names.here())
+        self.made_by(names.user_frame())
 
     # --- gradients ---
 
@@ -306,7 +307,8 @@ class Tensor(Operators):
                     f"backward: {names.describe(self)} is not one number. Reduce it, with .sum() "
                     "or .mean(), or pass gradient=, the gradient of the loss by it."
                 )
-            return Tensor.of(xp.ones(self.shape, dtype=self.dtype))
+            one = xp.asarray(1, dtype=self.dtype)
+            return Tensor.of(one.reshape(self.shape) if self.shape else one)
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(

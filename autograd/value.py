@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ class Value(Node):
         if type(data) is not float and not isinstance(data, (Fraction, complex)):
             data = _number(data)
         self._leaf(data, requires_grad)
-        self._made_here()
+        self.made_by(sys._getframe(1))
         if name is not None:
             self.name = name
 
@@ -150,7 +151,7 @@ class Value(Node):
     def __pow__(self, n: Any) -> Any:
         """Power: with a number the exponent is a constant, with a Value it has a gradient."""
         z = _pow(self, n) if isinstance(n, Node) else _power(self, n)
-        z._made_here()
+        z.made_by(sys._getframe(1))
         if z.raw.__class__ is complex and self.raw.__class__ is not complex:
             raise refuse(
                 DomainError,

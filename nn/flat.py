@@ -113,11 +113,11 @@ class Flat:
                 if weight_decay:
                     slope = slope + weight_decay * data
                 formula(data, slope, *state, **scalars)
-        place = names.here()
+        frame = names.user_frame()
         for p in self.params:
             if p._grad is not None:
                 p.order = tick()
-                p.note("assigned", place)
+                p.made_by(frame)
 
     def parts(self) -> list[tuple[str, int, Tensor]]:
         """(name, i, array) of the state that belongs to the i-th parameter, in its shape."""

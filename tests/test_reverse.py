@@ -422,3 +422,18 @@ def test_an_exception_in_a_forward_leaves_everything_usable():
     y = (x * 2).sum()
     y.backward()
     assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_assigning_a_leaf_leaves_what_was_detached_from_it_alone() -> None:
+    x, w = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+    loss = (x.detach() * w).sum()
+    x.assign([0.0, 0.0])
+    loss.backward()
+    assert w.grad.tolist() == [1.0, 2.0]
+
+
+def test_dlpack_does_not_leave_the_graph_unnoticed() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(GraphError, match=r"DLPack asked for.*x\.detach\(\)"):
+        np.from_dlpack(x)
+    assert np.from_dlpack(x.detach()).tolist() == [1.0, 2.0]

@@ -17,6 +17,7 @@ from ..errors import GraphError
 from ..names import Names
 from ..node import Freed, Node, Scope, history
 from ..ops.reduce import norm
+from ..reverse import freed_at
 from .picture import Arrow, Box, Cluster, Kind, Picture, Rankdir
 
 __all__ = ["picture"]
@@ -41,7 +42,7 @@ def picture(
     for root in roots:
         if root.inputs.__class__ is Freed:
             raise GraphError(
-                f"draw: the graph was freed by the backward pass at {root.inputs.where}. "
+                f"draw: the graph was freed by the backward pass at {freed_at(root)}. "
                 "Draw it before, or call backward(retain_graph=True), which also keeps the "
                 "gradients of everything on the way."
             )
