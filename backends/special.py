@@ -48,13 +48,13 @@ def erf(xp: Any, x: Any) -> Any:
     return xp.copysign(y, x)
 
 
-_LOWEST = {"float16": -11.0, "float32": -88.0, "bfloat16": -88.0}
-"""Where exp(-x) is about to overflow, by dtype; float64's is -709."""
+_LOWEST = {"e": -11.0, "f": -88.0, "E": -88.0, "F": -88.0}
+"""Where exp(-x) is about to overflow, by the dtype's letter: float16, float32, bfloat16, …"""
 
 
 def sigmoid(xp: Any, x: Any) -> Any:
     """1 / (1 + exp(-x)), held where exp(-x) would overflow."""
-    return 1 / (1 + xp.exp(-xp.maximum(x, _LOWEST.get(x.dtype.name, -709.0))))
+    return 1 / (1 + xp.exp(-xp.maximum(x, _LOWEST.get(x.dtype.char, -709.0))))
 
 
 def xlogy(xp: Any, x: Any, y: Any) -> Any:

@@ -66,7 +66,7 @@ def affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
 affine.vjp(
     lambda g, z, x, w, b: g @ w.T if g.ndim == 2 else matmul(g, w.T),
     lambda g, z, x, w, b: _rows(x).T @ _rows(g),
-    lambda g, z, x, w, b: add_up(g, axis=tuple(range(g.ndim - 1))),
+    lambda g, z, x, w, b: add_up(_rows(g), axis=0),
 )
 
 
