@@ -140,6 +140,7 @@ class Recorder:
         )
         apply.__doc__, apply.__name__ = op.__doc__, op.name
         apply.__qualname__ = f"{self.kind}.{op.name}"
+        apply.__module__ = f"autograd.{self.kind.lower()}"  # where pickle looks for the method
         return apply
 
     def _source(self, op: Op, swapped: bool) -> str:

@@ -102,13 +102,13 @@ class Fit:
             )
         place = Place.of(_built_parameters(self))
         data = load(x, y, sample_weight, place)
-        if class_weight:
-            data = weights(data, class_weight, place)
         held_out: Data | None = None
         if validation_data is not None:
             held_out = _held_out(validation_data, place)
         elif validation_split:
             data, held_out = split(data, validation_split)
+        if class_weight:  # they shape what is learned; what is held out is told as it is
+            data = weights(data, class_weight, place)
         told = Callbacks(callbacks, self)
         compiled.prepare(self, data, held_out)
         history = History()

@@ -33,6 +33,11 @@ class Flat:
         size = self.ends[-1]
         self.state = {name: full(size, value, **kind).raw for name, value in state.items()}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy's parameters are views of the copy's own array: copying parts them from it."""
+        vars(self).update(state)
+        self._pack()
+
     def _pack(self) -> None:
         self.data = concatenate(*[p.raw for p in self.params], axis=None)  # of all, flattened
         self.views: list[Any] = []

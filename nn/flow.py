@@ -134,7 +134,7 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
             name = weights[x].rpartition(".")[0] or weights[x]
             if all(name != layer.name for layer in found):
                 size = rms(x.raw)
-                gain = size * sqrt(x.shape[-1])
+                gain = size * sqrt(x.shape[-1] if x.ndim else 1)
                 found.append(Layer(name, rms(_raw(node._grad)), size, gain))
         if not used and found and node.scope:  # what is in no module belongs to the loss
             found[-1].activations += _activation(node)

@@ -167,10 +167,11 @@ class Sequential(Module):
         self.input_shape = known
 
     def members(self) -> list[tuple[str, Any]]:
-        """The layers by name or place."""
-        return [
+        """The layers by name or place, then what a subclass keeps beside them."""
+        layers = [
             (getattr(layer, "name", None) or str(i), layer) for i, layer in enumerate(self.layers)
         ]
+        return layers + [item for item in vars(self).items() if item[0] != "layers"]
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

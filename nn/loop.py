@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, no_grad
 from autograd.errors import DomainError
+from autograd.node import history
 
 from . import flow, losses, metrics, optim
 from .callbacks import Callbacks
@@ -61,6 +62,22 @@ class Compiled:
                     self.loss.check(prediction, given.y)
         optim.get(self.optimizer, model.parameters())
 
+    def find_strays(self, model: Module, loss: Tensor) -> None:
+        """Before the first backward pass: name what wants a gradient and is not in the model."""
+        own = set(map(id, model.parameters()))
+        strays = [
+            str(tuple(x.shape))
+            for x in history(loss)
+            if x.op is None and x.requires_grad and id(x) not in own
+        ]
+        if strays:
+            warnings.warn(
+                f"the loss depends on parameters of shape {', '.join(strays)} that are not found "
+                f"in {type(model).__name__}, and will be neither trained nor saved. Keep them, or "
+                "the module they belong to, as an attribute, or in a list, tuple or dict of one.",
+                stacklevel=4,
+            )
+
     def check(self, model: Module) -> None:
         """After the first backward pass: name the parameters that the loss does not reach."""
         self.checked = True
@@ -95,6 +112,7 @@ def epoch(
     begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
     tally: Tally | None = None
     done = 0
+    optimizer.zero_grad()  # one that an interrupted step, or a backward by hand, left behind
     with training(True), quiet():
         for i, batch in enumerate(batches):
             if begins:
@@ -106,6 +124,8 @@ def epoch(
             tally.add(loss, len(batch), prediction, batch.y)
             if tally.bad is not None:
                 raise DomainError(flow.not_finite(model, loss, number, tally.bad))
+            if not compiled.checked:
+                compiled.find_strays(model, loss)
             loss.backward()
             if not compiled.checked:
                 compiled.check(model)
@@ -130,10 +150,12 @@ def evaluate(
     """Loss and metrics over the data, learning nothing."""
     tally: Tally | None = None
     done = 0
-    with no_grad(), training(False), quiet():
+    # Recorded, as in training: a cross-entropy then sees the logits behind a sigmoid or softmax,
+    # and its numbers are those of training.  From probabilities alone they end at -log 1e-7 = 16.
+    with training(False), quiet():
         for batch in data.batches(batch_size):
             prediction = model(batch.x)
-            loss = compiled.measure(prediction, batch)
+            loss = compiled.measure(prediction, batch).detach()
             if tally is None:
                 tally = Tally(compiled.metrics, is_on_host(loss))
             tally.add(loss, len(batch), prediction, batch.y)

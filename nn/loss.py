@@ -120,6 +120,14 @@ def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -
 # --- a loss made of a function ---
 
 
+def named(function: Callable[..., Any]) -> bool:
+    """Whether its parameters are called `y_true` and `y_pred`, as in Keras."""
+    try:
+        return set(inspect.signature(function).parameters) >= {"y_true", "y_pred"}
+    except ValueError:  # a built-in function that does not tell
+        return False
+
+
 class Custom(Loss):
     """A loss made of a function of prediction and truth, that gives (N, …) or one number.
 
@@ -129,14 +137,15 @@ class Custom(Loss):
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         self.function = function
-        try:
-            names = set(inspect.signature(function).parameters)
-        except ValueError:  # a built-in function that does not tell
-            names = set()
-        self.by_name = names >= {"y_true", "y_pred"}
+        self.by_name = named(function)
 
     def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
-        return truth(y_true, y_pred)
+        """Truth (N,) for a prediction (N, 1) is (N, 1): the function would broadcast the two."""
+        target = truth(y_true, y_pred)
+        shape, given = y_pred.shape, target.shape
+        if shape == (*given, 1) or given == (*shape, 1):
+            return target.reshape(shape)
+        return target
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         if self.by_name:

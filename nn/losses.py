@@ -12,11 +12,12 @@ with every sample, in silence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from autograd import Tensor
-from autograd.errors import DTypeError, ShapeError
+from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.ops import elementwise, linear
 
 from .loss import Custom, Loss, check_range, truth
@@ -57,6 +58,20 @@ def _logits(loss: Any, y_pred: Tensor, activation: str) -> Any:
     return y_pred.inputs[0] if activated and axis in (-1, y_pred.ndim - 1) else None
 
 
+def _probabilities(loss: Any, y_pred: Tensor, activation: str, high: float = 1.0) -> None:
+    """Raise DomainError for a prediction that cannot be a probability.
+
+    Clipped, it would have no gradient, and the model would not learn.
+    """
+    lowest, highest = y_pred.raw.min().item(), y_pred.raw.max().item()
+    if lowest < -1e-3 or highest > high + 1e-3:
+        raise DomainError(
+            f"{loss.name}: the prediction holds {lowest if lowest < 0 else highest:.4g}, which is "
+            f'no probability. End the model with activation="{activation}", or use '
+            f"{loss.name}(from_logits=True)."
+        )
+
+
 # --- distances ---
 
 
@@ -92,10 +107,13 @@ class Huber(Loss):
 class Hinge(Loss):
     """max(1 - t x, 0) for a score x and t of -1 or 1; truth of 0 and 1 is read as -1 and 1."""
 
+    from_logits = True  # a score above 0 means yes, which accuracy goes by
+
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
         check_range(self.name, y_true, -1, 1, "Labels are -1 and 1, or 0 and 1.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        y_true = y_true.astype(y_pred.dtype)  # unsigned labels have no -1
         if ((y_true == 0) | (y_true == 1)).all():
             y_true = 2 * y_true - 1
         return (1 - y_true * y_pred).relu()
@@ -132,6 +150,7 @@ class BinaryCrossentropy(Loss):
         x = _logits(self, y_pred, "sigmoid")
         if x is not None:
             return _binary_with_logits(x, y_true)
+        _probabilities(self, y_pred, "sigmoid")
         p = y_pred.clip(EPSILON, 1 - EPSILON)
         return -(y_true * p.log() + (1 - y_true) * (1 - p).log())
 
@@ -155,6 +174,7 @@ class CategoricalCrossentropy(Loss):
         if x is not None:
             log_p = x.log_softmax()
         else:
+            _probabilities(self, y_pred, "softmax", math.inf)  # divided by its sum below
             p = y_pred / y_pred.sum(axis=-1, keepdims=True)
             log_p = p.clip(EPSILON, 1 - EPSILON).log()
         return -(y_true * log_p).sum(axis=-1)
@@ -199,6 +219,7 @@ class SparseCategoricalCrossentropy(Loss):
         x = _logits(self, y_pred, "softmax")
         if x is not None:
             return _softmax_cross_entropy(x, y_true)
+        _probabilities(self, y_pred, "softmax")
         p = y_pred.clip(EPSILON, 1 - EPSILON)
         chosen = p.gather(-1, y_true.reshape(*y_true.shape, 1))
         return -chosen.log().reshape(y_true.shape)
@@ -219,7 +240,7 @@ _BY_NAME: dict[str, type[Loss]] = {
 
 def get(loss: str | Loss | type[Loss] | Callable[..., Tensor]) -> Loss:
     """The loss of that name, or of that function of prediction and truth."""
-    found = lookup("loss", _BY_NAME, loss)
+    found = _OF_FUNCTION.get(loss, lambda: lookup("loss", _BY_NAME, loss))()
     if isinstance(found, type):
         found = found()
     return found if isinstance(found, Loss) else Custom(found)
@@ -272,3 +293,11 @@ def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tenso
     sparse = labels.dtype.kind in "iu" and labels.shape != logits.shape
     kind = SparseCategoricalCrossentropy if sparse else CategoricalCrossentropy
     return _reduced(kind(from_logits=True), logits, labels, reduction)
+
+
+_OF_FUNCTION: dict[Any, Callable[[], Loss]] = {
+    mse_loss: MeanSquaredError, l1_loss: MeanAbsoluteError, huber_loss: Huber,
+    binary_cross_entropy: BinaryCrossentropy,
+    binary_cross_entropy_with_logits: lambda: BinaryCrossentropy(from_logits=True),
+}  # fmt: skip
+"""The loss object of each function above: it weighs samples, and tells metrics of logits."""

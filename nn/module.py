@@ -266,6 +266,15 @@ class Module(Fit):
             tensor.requires_grad_(True)
         return self
 
+    @property
+    def trainable(self) -> bool:
+        """Whether any parameter is trained; set it to freeze or unfreeze, as in Keras."""
+        return any(p.requires_grad for _, p in self.named_parameters())
+
+    @trainable.setter
+    def trainable(self, on: bool) -> None:
+        self.unfreeze() if on else self.freeze()
+
     # --- elsewhere ---
 
     def to(self, backend: str) -> Module:

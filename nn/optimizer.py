@@ -63,6 +63,15 @@ class Optimizer:
     def lr(self, lr: float) -> None:
         self._lr = self._at_least_0("lr", lr)
 
+    @property
+    def learning_rate(self) -> float:
+        """`lr`, by Keras's name."""
+        return self._lr
+
+    @learning_rate.setter
+    def learning_rate(self, lr: float) -> None:
+        self.lr = lr
+
     def _at_least_0(self, what: str, number: Any) -> float:
         if isinstance(number, Tensor):
             number = number.item()
@@ -137,7 +146,7 @@ class Optimizer:
                 for found in gradients
             ]
         if (limit := self.clip_norm) is not None:
-            norm = math.sqrt(sum(_square(g) for found in gradients for _, _, g in found))
+            norm = _norm([g for found in gradients for _, _, g in found])
             if limit < norm < math.inf:
                 gradients = [
                     [(a, b, g * (limit / norm)) for a, b, g in found] for found in gradients
@@ -180,6 +189,14 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"{self.name}(lr={self.lr:g}, {len(self.params)} parameters, {self.steps} steps)"
+
+
+def _norm(gradients: list[Any]) -> float:
+    """The Euclidean norm of all together; squares beyond single precision are taken again."""
+    square = sum(map(_square, gradients))
+    if square == math.inf:
+        square = sum(_square(g.astype("float64")) for g in gradients)
+    return math.sqrt(square)
 
 
 def _square(g: Any) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,15 +56,17 @@ def save(module: Module, path: Any) -> None:
     target = Path(path)
     # `state_dict` copies to C order: safetensors writes the bytes of a transposed array unturned
     data = to_bytes(module.state_dict(), metadata={"format": "glassgrad"})
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
-        try:
+    module.parameters()  # says which layers have no weights yet, rather than save none
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with open(part, "wb") as file:  # with the rights of any new file, unlike tempfile's
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, target)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def load(module: Module, path: Any, strict: bool) -> None:

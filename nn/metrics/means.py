@@ -9,6 +9,7 @@ from typing import Any
 from autograd import Tensor, functions
 from autograd.errors import DomainError
 
+from ..loss import named
 from .base import Metric, classes, columns, total
 
 __all__ = [
@@ -138,14 +139,23 @@ class Custom(Mean):
     """The mean of what a function of (prediction, target) returns.
 
     It returns one number per sample, or one number that is taken for the mean of the batch.
+    Parameters called `y_true` and `y_pred` are given by these names, and shapes that differ in a
+    last axis of 1 are made the same, as for a loss.
     """
 
-    def __init__(self, function: Callable[[Tensor, Tensor], Any]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.by_name = named(function)
         super().__init__(getattr(function, "__name__", type(function).__name__))
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        scores = self.function(prediction, target)
+        shape, given = prediction.shape, target.shape
+        if shape == (*given, 1) or given == (*shape, 1):
+            target = target.reshape(shape)
+        if self.by_name:
+            scores = self.function(y_true=target, y_pred=prediction)
+        else:
+            scores = self.function(prediction, target)
         if isinstance(scores, Tensor) and scores.size == len(target):
             self.sum += total(scores.reshape(-1))
         else:
