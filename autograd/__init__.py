@@ -26,7 +26,8 @@ from .errors import AutogradError, DomainError, DTypeError, GraphError, RuleErro
 from .functions import (
     cat, concatenate, diagonal, einsum, elu, expand_dims, flatten, flip, gather, gelu, hardtanh,
     leaky_relu, log_sigmoid, mish, one_hot, outer, pad, repeat, roll, scatter_add, selu, silu,
-    softsign, sort, split, squeeze, stack, swapaxes, take_along_axis, tile, to, topk, trace,
+    softmax_cross_entropy, softsign, sort, split, squeeze, stack, swapaxes, take_along_axis, tile,
+    to, topk, trace,
 )  # fmt: skip
 from .node import enable_grad, no_grad
 from .ops.elementwise import (
@@ -37,7 +38,7 @@ from .ops.elementwise import (
     sub, tan, tanh, where, xlogy,
 )  # fmt: skip
 from .ops.index import argsort
-from .ops.linear import affine, matmul, softmax_cross_entropy
+from .ops.linear import affine, matmul
 from .ops.reduce import (
     all, any, argmax, argmin, cumprod, cumsum, log_softmax, logsumexp, max, mean, min, norm, prod,
     softmax, std, sum, var,

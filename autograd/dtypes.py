@@ -76,7 +76,7 @@ def _mixed(op: Op, nodes: tuple[Node, ...], what: str, tell: Any) -> str:
     return f"{op.name}: the operands have different {what}, {kinds}\n{lines}\n  {mend}"
 
 
-def settle(op: Op, raw: Any, *raws: Any) -> Any:
+def settle(op: Op, raw: Any, *raws: Any, **params: Any) -> Any:
     """An op's raw result as an array, and as one that nothing has silently upcast."""
     arrays = [r for r in raws if dtype_of(r) is not None]
     if not arrays:
@@ -89,7 +89,7 @@ def settle(op: Op, raw: Any, *raws: Any) -> Any:
     if raw.dtype.kind in "fV":
         floats = [r.dtype for r in arrays if is_float(r.dtype)]
         if not floats and raw.dtype.itemsize < 4:  # the exponential of a bool, in half precision
-            raw = op.forward(xp, *[r.astype(DEFAULT) for r in arrays])
+            raw = op.forward(xp, *[r.astype(DEFAULT) for r in arrays], **params)
         dtype = floats[0] if floats else xp.dtype(DEFAULT)
         if raw.dtype != dtype and dtype.kind != "c":
             raw = raw.astype(dtype)

@@ -288,14 +288,14 @@ def _subscripts(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], st
 
 def _without_repeats(x: Any, term: str) -> Any:
     """x with two axes of one label replaced by their diagonal, until no label occurs twice."""
-    for label in dict.fromkeys(term):
+    wanted = "".join(dict.fromkeys(term))
+    for label in wanted:
         while term.count(label) > 1:
             a = term.index(label)
             b = term.index(label, a + 1)
             order = [k for k in range(x.ndim) if k not in (a, b)]
             x = diagonal(s.transpose(x, axes=(*order, a, b)))
             term = "".join(term[k] for k in order) + label
-    wanted = "".join(dict.fromkeys(term))
     return x if wanted == term else s.transpose(x, axes=tuple(term.index(c) for c in wanted))
 
 
@@ -327,7 +327,40 @@ def take_along_axis(x: Any, index: Any, axis: int) -> Any:
 
 def one_hot(labels: Any, classes: int, dtype: Any = "float32") -> Any:
     """A new last axis with 1 at the label and 0 elsewhere."""
+    _check_labels("one_hot", labels, classes)
     return i.one_hot(labels, classes=classes, dtype=dtype)
+
+
+def softmax_cross_entropy(logits: Any, labels: Any) -> Any:
+    """-log softmax(logits)[label] per sample, for logits (..., classes) and labels (...)."""
+    if labels.shape != logits.shape[:-1]:
+        raise refuse(
+            ShapeError,
+            f"softmax_cross_entropy: labels {labels.shape} do not fit logits {logits.shape}",
+            f"One label per row is needed: {logits.shape[:-1]}.",
+            logits, labels,
+        )  # fmt: skip
+    _check_labels("softmax_cross_entropy", labels, logits.shape[-1])
+    return l.softmax_cross_entropy(logits, labels)
+
+
+def _check_labels(name: str, labels: Any, classes: int) -> None:
+    """Labels are integers in [0, classes); a negative one would silently count from the end."""
+    if labels.dtype.kind not in "iu":
+        raise refuse(
+            DTypeError,
+            f"{name}: labels hold {labels.dtype}, not integers",
+            'Convert them: labels.astype("int64").',
+            labels,
+        )
+    if labels.size and not 0 <= labels.min().item() <= labels.max().item() < classes:
+        wrong = labels.min().item() if labels.min().item() < 0 else labels.max().item()
+        raise refuse(
+            ShapeError,
+            f"{name}: label {wrong} is outside [0, {classes})",
+            f"There are {classes} classes, counted from 0.",
+            labels,
+        )
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 import backends
 from backends import namespaces
 
+from . import names
 from .dtypes import DEFAULT, dtype_of
-from .errors import DTypeError
-from .node import Node
+from .errors import DTypeError, GraphError
+from .node import Node, current
 
 __all__ = ["array_of"]
 
@@ -35,17 +36,29 @@ def array_of(data: Any, dtype: Any, backend: str | None) -> Any:
             target = xp
         if target is not xp:
             data = target.from_host(xp.to_host(data))
-        raw = target.array(data, dtype=dtype)
+        raw = _array(target, data, dtype)
     else:
-        raw = target.array(_plain(data), dtype=dtype)
+        raw = _array(target, _plain(data), dtype)
         if dtype is None and raw.dtype == target.float64:
             raw = raw.astype(DEFAULT)
     if raw.dtype.kind in "OUSMm":
-        raise DTypeError(
-            f"Tensor: expected numbers, got {type(data).__name__} {data!r:.60}. "
-            "Nested lists must be rectangular and hold numbers only."
-        )
+        raise _no_numbers(data, dtype)
     return raw
+
+
+def _array(xp: Any, data: Any, dtype: Any) -> Any:
+    try:
+        return xp.array(data, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _no_numbers(data, dtype) from error
+
+
+def _no_numbers(data: Any, dtype: Any) -> DTypeError:
+    wanted = "numbers" if dtype is None else f"numbers that {dtype} can hold"
+    return DTypeError(
+        f"Tensor: expected {wanted}, got {type(data).__name__} {data!r:.60}. "
+        "Nested lists must be rectangular, and a dtype is one like float32, float64 or int64."
+    )
 
 
 def _foreign(data: Any) -> Any:
@@ -60,4 +73,11 @@ def _plain(data: Any) -> Any:
     """Lists of tensors or values as lists of numbers and arrays."""
     if isinstance(data, (list, tuple)):
         return [_plain(item) for item in data]
-    return backends.namespaces[type(data.raw)].to_host(data.raw) if isinstance(data, Node) else data
+    if not isinstance(data, Node):
+        return data
+    if data.op is not None and data.requires_grad and current().recording:
+        raise GraphError(
+            f"Tensor: a list holds {names.describe(data)}, which was computed; a new tensor would "
+            "cut it off unnoticed. Use autograd.stack(list), or x.detach() if that is meant."
+        )
+    return namespaces[type(data.raw)].to_host(data.raw)

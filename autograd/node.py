@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from copy import deepcopy
 from functools import wraps
 from itertools import count
 from types import CodeType, FrameType
@@ -178,6 +179,14 @@ class Node:
                 "Copy x.detach()."
             )
         return _copy_of_leaf, (type(self), self.raw, self.requires_grad, self.name)
+
+    def __copy__(self) -> Any:
+        """A copy holds its own array: `assign` to one must not change the other."""
+        return deepcopy(self)
+
+    def __format__(self, spec: str) -> str:
+        """`f"{loss:.4f}"` formats the number, where there is one."""
+        return format(self.item(), spec) if spec else str(self)  # type: ignore[attr-defined]
 
     __hash__ = object.__hash__
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import backends
 
 from . import functions, names
-from .dtypes import agree, settle, space
+from .dtypes import agree, is_float, settle, space
 from .errors import GraphError
 from .explain import explain
 from .node import Node
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["At", "Operators", "recorded"]
 
-recorded = Recorder("Tensor", explain=explain, agree=agree, settle=settle, space=space)
+recorded = Recorder(
+    "Tensor", explain=explain, agree=agree, is_float=is_float, settle=settle, space=space
+)
 """Op → the function that applies it to tensors and records it."""
 
 _getitem, _power, _pow = map(recorded, (index.getitem, elementwise.power, elementwise.pow))
@@ -91,6 +93,25 @@ class Operators(Node):
     maximum, minimum = map(recorded, (elementwise.maximum, elementwise.minimum))
     clip = clamp = recorded(elementwise.clip)
     pow = __pow__
+
+    add, sub, mul, div, neg = __add__, __sub__, __mul__, __truediv__, __neg__
+    equal, not_equal, less, less_equal = __eq__, __ne__, __lt__, __le__
+    greater, greater_equal, atan2 = __gt__, __ge__, recorded(elementwise.atan2)
+    logical_and, logical_or, logical_xor = __and__, __or__, __xor__
+    logical_not = __invert__
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """This tensor where the condition holds, else the other."""
+        return elementwise.where(condition, self, other)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __floordiv__(self, y: Any) -> Tensor:
+        return elementwise.floor(self / y)
+
+    def __round__(self) -> Tensor:
+        return elementwise.round(self)
 
     # --- along axes ---
 

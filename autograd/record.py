@@ -103,8 +103,9 @@ def _write(name: str, text: str, names: dict[str, Any]) -> Callable[..., Any]:
     """Run generated source and return its `make`; tracebacks and `inspect` can read the text."""
     filename = f"<{name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    exec(compile(text, filename, "exec"), names)
-    make: Callable[..., Any] = names.pop("make")
+    made: dict[str, Any] = {}  # its own: threads share the names
+    exec(compile(text, filename, "exec"), names, made)
+    make: Callable[..., Any] = made["make"]
     return make
 
 
@@ -179,6 +180,8 @@ def _tracked(op: Op, some: list[str]) -> str:
     """When the result is recorded: every computed number is, an array if an input asks for it."""
     if not op.differentiable:
         return "False"
+    if "dtype" in op.params and some:  # no gradient flows through integers
+        some = [f"({' or '.join(some)}) and is_float(raw.dtype)"]
     return f"state.recording and ({' or '.join(some)})" if some else "state.recording"
 
 
@@ -227,15 +230,16 @@ def _settle(op: Op, fixed: list[str], rest: str) -> str:
     """How the raw result of an array op is brought into line, where it needs to be."""
     if "dtype" in op.params:  # the caller's choice
         return ""
+    keywords = "".join(f", {p}={p}" for p in op.params)
     if not fixed:
-        return "raw = settle(op, raw, *raws)"
+        return f"raw = settle(op, raw, *raws{keywords})"
     x, raws = f"{fixed[0]}_", ", ".join(f"{x}_" for x in fixed)
     differ = f"raw.__class__ is not {x}.__class__"
     if not _keeps_dtype(op):
         differ += f" or raw.dtype is not {x}.dtype"
     if fixed[0] in SELECTORS:  # `where(condition, 1.0, 0.0)`: numbers alone are no dtype to keep
         differ += f" or raw.__class__ is not {fixed[1]}_.__class__"
-    return f"if {differ}: raw = settle(op, raw, {raws})"
+    return f"if {differ}: raw = settle(op, raw, {raws}{keywords})"
 
 
 def _keeps_dtype(op: Op) -> bool:

@@ -50,14 +50,14 @@ def sweep(
             node = nodes.pop()  # newest first; the list keeps nothing alive that is done with
             if node not in found:
                 continue
+            op = node.op
+            if op is None:  # one that was assigned since is younger than what was made of it
+                continue
             if node.extra:
                 if "hooks" in node.extra:
                     found[node] = _hooked(node, found[node], create_graph)
                 if "retain" in node.extra:
                     node._grad = found[node]
-            op = node.op
-            if op is None:
-                continue
             if node.inputs.__class__ is Freed and node not in ends:
                 raise _second_backward(node)
             if through is not None and _none_of(node.inputs, through):
@@ -67,6 +67,9 @@ def sweep(
             pull_back(node, g, found, through, not create_graph)
             if freed is not None:
                 node.inputs = freed
+        for node in found:
+            if node.op is None and node.extra and "hooks" in node.extra:
+                found[node] = _hooked(node, found[node], create_graph)
     except Exception as error:
         explained = explain_rule(node, error)
         try:

@@ -288,9 +288,13 @@ class Tensor(Operators):
             retain_graph=retain_graph,
             keep=retain_graph or create_graph,
         )
+        given = {id(seed.raw)}
         for node, g in found.items():
             if node.op is None:
                 if node.requires_grad:
+                    if not create_graph and id(g) in given:  # one of them may be assigned
+                        g = g.copy()
+                    given.add(id(g))
                     old = node._grad
                     if old is not None and not create_graph and isinstance(old, Node):
                         old = old.raw

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from backends import python
 
 from . import names
-from .errors import AutogradError, DomainError
+from .errors import AutogradError, DomainError, GraphError
 from .explain import explain, explain_rule, refuse
 from .node import Freed, Node, Op, history
 from .ops import elementwise as ops
@@ -79,6 +79,11 @@ class Value(Node):
         if create_graph:
             self._backward_recorded(seed)
             return
+        if not self.requires_grad:
+            raise GraphError(
+                f"backward: {names.describe(self)} is a constant: it was detached, compared, or "
+                "computed under no_grad(). Call backward on what was computed from Values."
+            )
         nodes = history(self)
         if nodes[0].inputs.__class__ is Freed:
             raise AutogradError("backward: this graph was freed")

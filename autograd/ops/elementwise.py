@@ -273,8 +273,8 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
     """The larger of x and y; where they are equal the gradient is halved."""
     return xp.maximum(x, y)
 maximum.vjp(
-    lambda g, z, x, y: where(x == y, 0.5 * g, where(x > y, g, 0)),
-    lambda g, z, x, y: where(x == y, 0.5 * g, where(x > y, 0, g)),
+    lambda g, z, x, y: where(x == y, g / 2, where(x > y, g, 0)),
+    lambda g, z, x, y: where(x == y, g / 2, where(x > y, 0, g)),
 )
 
 
@@ -283,8 +283,8 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     """The smaller of x and y; where they are equal the gradient is halved."""
     return xp.minimum(x, y)
 minimum.vjp(
-    lambda g, z, x, y: where(x == y, 0.5 * g, where(x < y, g, 0)),
-    lambda g, z, x, y: where(x == y, 0.5 * g, where(x < y, 0, g)),
+    lambda g, z, x, y: where(x == y, g / 2, where(x < y, g, 0)),
+    lambda g, z, x, y: where(x == y, g / 2, where(x < y, 0, g)),
 )
 
 

@@ -84,7 +84,7 @@ winners.vjp(None, None)
 def _setitem_rule(
     g: Any, z: Any, x: Any, y: Any, *index: Any, pattern: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    rest, gy = setitem(g, y * 0, *index, pattern=pattern), getitem(g, *index, pattern=pattern)
+    rest, gy = setitem(g, 0, *index, pattern=pattern), getitem(g, *index, pattern=pattern)
     if index:
         gy = where(winners(x, *index, pattern=pattern), gy, 0)
     return (rest, gy, *(None,) * len(index))
@@ -163,7 +163,11 @@ def one_hot(xp: Any, index: Any, *, classes: int, dtype: Any = "float32") -> Any
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((2, 3),),) * 2)
 def argsort(xp: Any, x: Any, *, axis: int = -1, descending: bool = False) -> Any:
     """The indices that sort x along an axis, equal elements in their old order."""
-    return xp.argsort(-x if descending else x, axis=axis, kind="stable")
+    if not descending:
+        return xp.argsort(x, axis=axis, kind="stable")
+    # Negated, unsigned integers and truth values would not be in opposite order.
+    backwards = xp.argsort(xp.flip(x, axis), axis=axis, kind="stable")
+    return x.shape[axis] - 1 - xp.flip(backwards, axis)
 
 
 for _op in (one_hot, argsort):

@@ -1,5 +1,6 @@
 """Products of matrices, and the loss that sits on top of them."""
 
+import math
 from operator import mul
 from typing import Any
 
@@ -19,7 +20,7 @@ def _T(x: Any) -> Any:
 
 def _rows(x: Any) -> Any:
     """(..., n) as a matrix (rows, n)."""
-    return x if x.ndim == 2 else reshape(x, shape=(-1, x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 @op(
@@ -49,7 +50,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
             return g * x
         return reshape(x, shape=(*x.shape, 1)) * reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
     if y.ndim == 1:  # g (..., n), x (..., n, k)
-        return matmul(transpose(_rows(x)), reshape(g, shape=(-1,)))
+        return matmul(transpose(_rows(x)), reshape(g, shape=(math.prod(g.shape),)))
     if y.ndim == 2:  # one product over all rows, instead of one per matrix and a sum
         return matmul(transpose(_rows(x)), _rows(g))
     return matmul(_T(x), g)
@@ -66,7 +67,7 @@ def affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
 affine.vjp(
     lambda g, z, x, w, b: g @ w.T if g.ndim == 2 else matmul(g, w.T),
     lambda g, z, x, w, b: _rows(x).T @ _rows(g),
-    lambda g, z, x, w, b: add_up(_rows(g), axis=0),
+    lambda g, z, x, w, b: add_up(_rows(g), axis=0) if b.ndim == 1 else g,  # else sum_to does it
 )
 
 
@@ -107,6 +108,10 @@ def _einsum_rule(g: Any, z: Any, *xs: Any, subscripts: str) -> tuple[Any, ...]:
         if kept != labels[i]:  # a label that only this operand has was summed over: repeat
             shape = tuple(n if c in known else 1 for c, n in zip(labels[i], x.shape, strict=True))
             gx = broadcast_to(reshape(gx, shape=shape), shape=x.shape)
+        if any(m == 1 != n for m, n in zip(gx.shape, x.shape, strict=True)):
+            # the others have size 1 there: they were broadcast against this operand
+            sizes = zip(gx.shape, x.shape, strict=True)
+            gx = broadcast_to(gx, shape=tuple(n if m == 1 else m for m, n in sizes))
         gradients.append(gx)
     return tuple(gradients)
 einsum.vjp_joint(_einsum_rule)

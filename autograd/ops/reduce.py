@@ -31,7 +31,7 @@ def restore(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
 
     The reduced axes come back, with size 1; one number broadcasts as it is.
     """
-    if keepdims or axis is None:
+    if keepdims or axis is None or not shape:
         return g
     gone = {a % len(shape) for a in _axes(axis)}
     return reshape(g, shape=tuple(1 if i in gone else n for i, n in enumerate(shape)))
@@ -127,17 +127,24 @@ def prod(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
+def _ones(x: Any) -> Any:
+    """Ones like x, also where x is infinite or NaN."""
+    return astype(x == 0, dtype=x.dtype) * 0 + 1
+
+
 def _others(x: Any) -> Any:
     """Along the last axis, the product of all other elements: right where some are 0."""
     if x.shape[-1] < 2:
-        return x * 0 + 1
-    one = x[..., :1] * 0 + 1
+        return _ones(x)
+    one = _ones(x[..., :1])
     before = concatenate(one, cumprod(x[..., :-1], axis=-1), axis=-1)
     after = concatenate(one, cumprod(flip(x, axis=-1)[..., :-1], axis=-1), axis=-1)
     return before * flip(after, axis=-1)
 
 
 def _prod_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not x.ndim:
+        return g
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in _axes(axis))
     order = tuple(i for i in range(x.ndim) if i not in axes) + axes
     rows = transpose(x, axes=order)
@@ -148,10 +155,17 @@ def _prod_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 prod.vjp(_prod_rule)
 
 
+def _running(reduce: Any, x: Any, axis: int) -> Any:
+    """A running reduction: of small integers and truth values as int64, of halves in float32."""
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return reduce(x.astype("float32"), axis=axis).astype(x.dtype)
+    return reduce(x, axis=axis)
+
+
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((2, 3),),) * 2)
 def cumsum(xp: Any, x: Any, *, axis: int) -> Any:
     """Running sum along an axis."""
-    return xp.cumsum(x, axis=axis, dtype=x.dtype)
+    return _running(xp.cumsum, x, axis)
 cumsum.vjp(lambda g, z, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis))
 
 
@@ -162,7 +176,7 @@ def cumprod(xp: Any, x: Any, *, axis: int) -> Any:
     The gradient is right where elements are 0, for which it forms the n × n products that
     leave one element out.
     """
-    return xp.cumprod(x, axis=axis, dtype=x.dtype)
+    return _running(xp.cumprod, x, axis)
 
 
 def _cumprod_rule(g: Any, z: Any, x: Any, axis: int) -> Any:
@@ -170,7 +184,7 @@ def _cumprod_rule(g: Any, z: Any, x: Any, axis: int) -> Any:
     rows, grows = transpose(x, axes=swap), transpose(g, axes=swap)  # (..., n)
     square = (*rows.shape, n)
     spread = broadcast_to(reshape(rows, shape=(*rows.shape[:-1], 1, n)), shape=square)
-    off = where(tril(triu(spread * 0 + 1)) == 1, 1, spread)  # row k: x with x_k replaced by 1
+    off = where(tril(triu(_ones(spread))) == 1, 1, spread)  # row k: x with x_k replaced by 1
     products = triu(cumprod(off, axis=-1))  # (..., k, i): the i-th product without x_k, i >= k
     pulled = sum(reshape(grows, shape=(*rows.shape[:-1], 1, n)) * products, axis=-1)
     return transpose(pulled, axes=swap)

@@ -28,6 +28,9 @@ SYMBOLS = {
     "dot": "Σ w·x + b", "affine": "x @ w + b", "sum_to": "sum",
 }  # fmt: skip
 
+LIMIT = 20_000
+"""The nodes that are drawn at most: beyond, a picture takes minutes and megabytes."""
+
 MISSING = "—"
 """What stands for a gradient that was not computed: never 0, which would look like one."""
 
@@ -47,6 +50,11 @@ def picture(
                 "gradients of everything on the way."
             )
     nodes = history(*roots)[::-1]
+    if len(nodes) > LIMIT:
+        raise GraphError(
+            f"draw: the graph has {len(nodes):,} nodes, more than the {LIMIT:,} that anybody could "
+            "look at. Draw a part of it: a node further back, or the same model on fewer samples."
+        )
     names = Names(nodes, frame)
     ends = set(roots)
     clusters = _Clusters(names)
