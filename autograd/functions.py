@@ -13,7 +13,7 @@ from typing import Any
 import backends
 
 from .errors import DTypeError, ShapeError
-from .explain import refuse
+from .explain import explain, refuse
 from .node import Node, op
 from .ops import elementwise as e
 from .ops import index as i
@@ -327,40 +327,30 @@ def take_along_axis(x: Any, index: Any, axis: int) -> Any:
 
 def one_hot(labels: Any, classes: int, dtype: Any = "float32") -> Any:
     """A new last axis with 1 at the label and 0 elsewhere."""
-    _check_labels("one_hot", labels, classes)
+    if not _are_labels(labels, classes):
+        raise refuse(
+            ShapeError,
+            f"one_hot: {labels.dtype} labels outside [0, {classes}), or no integers",
+            "Labels count the classes from 0; compute the number of classes, or convert them: "
+            'labels.astype("int64").',
+            labels,
+        )
     return i.one_hot(labels, classes=classes, dtype=dtype)
 
 
 def softmax_cross_entropy(logits: Any, labels: Any) -> Any:
     """-log softmax(logits)[label] per sample, for logits (..., classes) and labels (...)."""
-    if labels.shape != logits.shape[:-1]:
-        raise refuse(
-            ShapeError,
-            f"softmax_cross_entropy: labels {labels.shape} do not fit logits {logits.shape}",
-            f"One label per row is needed: {logits.shape[:-1]}.",
-            logits, labels,
-        )  # fmt: skip
-    _check_labels("softmax_cross_entropy", labels, logits.shape[-1])
+    if labels.shape != logits.shape[:-1] or not _are_labels(labels, logits.shape[-1]):
+        fault = IndexError("labels that are no classes")
+        raise explain(l.softmax_cross_entropy, (logits, labels), {}, fault)
     return l.softmax_cross_entropy(logits, labels)
 
 
-def _check_labels(name: str, labels: Any, classes: int) -> None:
-    """Labels are integers in [0, classes); a negative one would silently count from the end."""
+def _are_labels(labels: Any, classes: int) -> bool:
+    """Integers in [0, classes)?  A negative one would silently count from the end."""
     if labels.dtype.kind not in "iu":
-        raise refuse(
-            DTypeError,
-            f"{name}: labels hold {labels.dtype}, not integers",
-            'Convert them: labels.astype("int64").',
-            labels,
-        )
-    if labels.size and not 0 <= labels.min().item() <= labels.max().item() < classes:
-        wrong = labels.min().item() if labels.min().item() < 0 else labels.max().item()
-        raise refuse(
-            ShapeError,
-            f"{name}: label {wrong} is outside [0, {classes})",
-            f"There are {classes} classes, counted from 0.",
-            labels,
-        )
+        return False
+    return not labels.size or bool(labels.min().item() >= 0 and labels.max().item() < classes)
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:

@@ -65,16 +65,16 @@ def test_products_with_infinity_have_their_gradient() -> None:
 
 @pytest.mark.parametrize("label", [-1, 3])
 def test_a_label_that_is_no_class_is_refused(label: int) -> None:
-    with pytest.raises(ShapeError, match=rf"label {label} is outside \[0, 3\)"):
+    with pytest.raises(ShapeError, match=rf"label {label}, at \[0\], is outside \[0, 3\)"):
         autograd.softmax_cross_entropy(Tensor([[1.0, 2.0, 3.0]]), Tensor([label]))
-    with pytest.raises(ShapeError, match=rf"label {label} is outside \[0, 3\)"):
+    with pytest.raises(ShapeError, match=r"one_hot: .* outside \[0, 3\)"):
         autograd.one_hot(Tensor([label]), 3)
 
 
 def test_labels_do_not_broadcast_and_are_integers() -> None:
-    with pytest.raises(ShapeError, match=r"labels \(1,\) do not fit logits \(3, 2\)"):
+    with pytest.raises(ShapeError, match=r"labels of shape \(1,\) for logits of shape \(3, 2\)"):
         autograd.softmax_cross_entropy(Tensor(np.ones((3, 2))), Tensor([0]))
-    with pytest.raises(DTypeError, match="not integers"):
+    with pytest.raises(ShapeError, match="or no integers"):
         autograd.one_hot(Tensor([0.0]), 2)
 
 
