@@ -178,7 +178,8 @@ class Node:
                 f"copy: a {type(self).__name__} computed by {self.op.name} is part of a graph. "
                 "Copy x.detach()."
             )
-        return _copy_of_leaf, (type(self), self.raw, self.requires_grad, self.name)
+        notes = {key: fact for key, fact in (self.extra or {}).items() if key != "hooks"}
+        return _copy_of_leaf, (type(self), self.raw, self.requires_grad, notes)
 
     def __copy__(self) -> Any:
         """A copy holds its own array: `assign` to one must not change the other."""
@@ -204,11 +205,10 @@ class Node:
         self.extra = {**(self.extra or {}), key: value}
 
 
-def _copy_of_leaf(kind: type[Node], raw: Any, requires_grad: bool, name: str | None) -> Node:
+def _copy_of_leaf(kind: type[Node], raw: Any, requires_grad: bool, notes: dict[str, Any]) -> Node:
     copy = object.__new__(kind)
     copy._leaf(raw, requires_grad)
-    if name is not None:
-        copy.name = name
+    copy.extra = notes or None
     return copy
 
 

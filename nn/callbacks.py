@@ -17,7 +17,7 @@ epoch under way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Callbacks"]
@@ -29,9 +29,11 @@ TURNS = (
 
 
 class Callbacks:
-    """The callbacks of one training, by the turn at which they are called."""
+    """The callbacks of one training, several, one or None, by the turn at which they are called."""
 
-    def __init__(self, callbacks: Iterable[Any], model: Any) -> None:
+    def __init__(self, callbacks: Any, model: Any) -> None:
+        if not isinstance(callbacks, (list, tuple)):
+            callbacks = [] if callbacks is None else [callbacks]
         self.on: dict[str, list[Callable[..., Any]]] = {turn: [] for turn in TURNS}
         for callback in callbacks:
             methods = {turn: getattr(callback, turn) for turn in TURNS if hasattr(callback, turn)}

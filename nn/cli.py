@@ -1,6 +1,7 @@
 """The command `glassgrad`: train and draw a demonstration, or look over this machine."""
 
 import argparse
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -35,6 +36,16 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0 if all is well, 1 for a fault found, 2 for an impossible wish."""
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python's own last flush must not say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # the shell's number for a program ended by a closed pipe
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     if args.command is None:
@@ -95,6 +106,11 @@ def _demo(args: argparse.Namespace) -> int:
         demo.main(out=out, backend=args.backend, epochs=args.epochs, seed=args.seed)
     except backends.BackendError as error:
         print(f"glassgrad demo: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"glassgrad demo: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]

@@ -17,7 +17,9 @@ from autograd import Tensor
 from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.random import permutation
 
-__all__ = ["Data", "Place", "incoming", "is_on_host", "load", "quiet", "split", "weights"]
+__all__ = [
+    "Data", "Place", "check_present", "incoming", "is_on_host", "load", "quiet", "split", "weights",
+]  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -142,6 +144,8 @@ def load(
     if sample_weight is None:
         return data
     weight = incoming(sample_weight, "sample_weight", place)
+    if weight.shape == (len(data), 1):
+        weight = weight.reshape(-1)
     if weight.shape != (len(data),):
         raise ShapeError(
             f"sample_weight has shape {weight.shape}: expected one number per sample, "
@@ -164,22 +168,36 @@ def weights(data: Data, class_weight: Mapping[int, float], place: Place) -> Data
 
     Targets are integers `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
     """
-    y = data.y.numpy()
-    labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    if y.ndim > 2 or (labels != labels.round()).any():
-        raise ShapeError(f"class_weight needs y to hold classes, (N,) or (N, C); y is {y.shape}")
+    labels = _labels(data)
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight={class_weight!r:.40}: expected a dict, from each class to how much its "
+            "samples count, such as {0: 1.0, 1: 5.0}"
+        )
     wrong = {c: w for c, w in class_weight.items() if not (isfinite(w) and w >= 0)}
     if wrong:
         raise DomainError(f"class_weight {wrong}: a weight is a finite number, 0 or larger")
-    present = np.unique(labels).astype(int).tolist()
-    unknown = [c for c in class_weight if c not in present]
-    if unknown:
-        raise DomainError(f"class_weight names {unknown}, of which y has none: it holds {present}")
     weight = np.ones(len(labels))
     for label, w in class_weight.items():
         weight[labels == label] = w
     by_class = Tensor(weight.astype("float32"), backend=place.backend).astype(place.dtype)
     return replace(data, weight=by_class if data.weight is None else data.weight * by_class)
+
+
+def check_present(data: Data, class_weight: Mapping[int, float]) -> None:
+    """Raise DomainError for a class that no sample has: it is misnamed."""
+    present = np.unique(_labels(data)).astype(int).tolist()
+    unknown = [c for c in class_weight if c not in present]
+    if unknown:
+        raise DomainError(f"class_weight names {unknown}, of which y has none: it holds {present}")
+
+
+def _labels(data: Data) -> np.ndarray:
+    y = data.y.numpy()
+    labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
+    if y.ndim > 2 or (labels != labels.round()).any():
+        raise ShapeError(f"class_weight needs y to hold classes, (N,) or (N, C); y is {y.shape}")
+    return labels
 
 
 def split(data: Data, fraction: float) -> tuple[Data, Data]:

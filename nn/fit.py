@@ -13,17 +13,17 @@ with the data checked first, losses and metrics added up, and each mistake named
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import index
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, functions, no_grad
-from autograd.errors import GraphError
+from autograd.errors import GraphError, ShapeError
 
 from . import flow, loop
 from .callbacks import Callbacks
-from .data import Data, Place, incoming, load, split, weights
+from .data import Data, Place, check_present, incoming, load, split, weights
 from .history import History
 from .loop import Compiled
 from .mode import training
@@ -75,40 +75,42 @@ class Fit:
         self: Module,
         x: Any,
         y: Any,
+        *,
         epochs: int = 1,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         validation_data: Any = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
-        callbacks: Iterable[Any] = (),
+        callbacks: Any = (),
         verbose: Any = "auto",
         initial_epoch: int = 0,
     ) -> History:
         """Train on samples x `(N, ...)` with targets y, and tell how it went.
 
-        x and y are NumPy arrays, nested lists or Tensors.  Held out for validation are
-        `validation_data`, (x, y) or (x, y, sample_weight), or the last `validation_split` of the
-        samples.  `class_weight` maps a class to how much its samples count.  Raises ShapeError,
-        DTypeError or DomainError for data that cannot be learned from, and DomainError as soon as
-        the loss is not finite.
+        x and y are NumPy arrays, nested lists or Tensors, and batches are of 32 samples where
+        nothing else is said.  Held out for validation are `validation_data`, (x, y) or
+        (x, y, sample_weight), or the last `validation_split` of the samples.  `class_weight` maps
+        a class to how much its samples count.  Raises ShapeError, DTypeError or DomainError for
+        data that cannot be learned from, and DomainError as soon as the loss is not finite.
         """
         compiled = _compiled(self, "fit")
-        epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+        epochs, batch_size = _count("epochs", epochs), _batch(batch_size)
         if not 0 <= initial_epoch < epochs:
             raise ValueError(
                 f"fit: initial_epoch={initial_epoch} is outside [0, {epochs}), the epochs"
             )
-        place = Place.of(_built_parameters(self))
-        data = load(x, y, sample_weight, place)
+        place = _place(self)
+        data = _load(self, place, x, y, sample_weight)
         held_out: Data | None = None
         if validation_data is not None:
-            held_out = _held_out(validation_data, place)
+            held_out = _held_out(self, place, validation_data)
         elif validation_split:
             data, held_out = split(data, validation_split)
         if class_weight:  # they shape what is learned; what is held out is told as it is
             data = weights(data, class_weight, place)
+            check_present(data, class_weight)
         told = Callbacks(callbacks, self)
         compiled.prepare(self, data, held_out)
         history = History()
@@ -145,27 +147,29 @@ class Fit:
         self: Module,
         x: Any,
         y: Any,
-        batch_size: int = 32,
+        *,
+        batch_size: int | None = None,
         sample_weight: Any = None,
         return_dict: bool = False,
         verbose: Any = 0,
     ) -> Any:
         """The loss on these samples, or [loss, metric, …], or a dict of them by name."""
         compiled = _compiled(self, "evaluate")
-        data = load(x, y, sample_weight, Place.of(_built_parameters(self)))
+        data = _load(self, _place(self), x, y, sample_weight)
+        batch_size = _batch(batch_size)
         shown = progress(verbose, "", 1, len(data))
         try:
             shown.begin(0)
-            logs = loop.evaluate(self, compiled, data, _count("batch_size", batch_size), shown)
+            logs = loop.evaluate(self, compiled, data, batch_size, shown)
             shown.end(logs)
         finally:
             shown.close()
         return _told(logs, return_dict)
 
-    def predict(self: Module, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+    def predict(self: Module, x: Any, *, batch_size: int | None = None, verbose: Any = 0) -> Any:
         """The model's outputs for these samples, as one NumPy array."""
-        x = incoming(x, "x", Place.of(_built_parameters(self)))
-        batch_size = _count("batch_size", batch_size)
+        x, batch_size = incoming(x, "x", _place(self)), _batch(batch_size)
+        _check_samples(self, x, "x")
         shown = progress(verbose, "", 1, len(x))
         outputs = []
         try:
@@ -186,14 +190,15 @@ class Fit:
         self: Module,
         x: Any,
         y: Any,
+        *,
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch: its loss, or [loss, metric, …], before the step."""
         compiled = _compiled(self, "train_on_batch")
-        place = Place.of(_built_parameters(self))
-        data = load(x, y, sample_weight, place)
+        place = _place(self)
+        data = _load(self, place, x, y, sample_weight)
         if class_weight:
             data = weights(data, class_weight, place)
         compiled.prepare(self, data)
@@ -218,18 +223,36 @@ def _compiled(model: Module, method: str) -> Compiled:
     return model._compiled
 
 
-def _built_parameters(model: Module) -> list[Tensor]:
-    return [] if model.unbuilt() else model.parameters()
+def _place(model: Module) -> Place:
+    return Place.of([] if model.unbuilt() else model.parameters())
 
 
-def _held_out(given: Any, place: Place) -> Data:
+def _load(model: Module, place: Place, x: Any, y: Any, weight: Any, name: str = "") -> Data:
+    data = load(x, y, weight, place, (f"{name}x", f"{name}y"))
+    _check_samples(model, data.x, f"{name}x")
+    return data
+
+
+def _check_samples(model: Module, x: Tensor, name: str) -> None:
+    """Raise ShapeError where x is one sample without the batch axis, or bare numbers."""
+    shape = model.input_shape
+    if not shape or not (x.shape == shape or x.ndim == 1):
+        return
+    told = f"{name} has shape {x.shape}: expected samples, (N, {', '.join(map(str, shape))})"
+    if shape == (1,):
+        raise ShapeError(f"{told}. Numbers become samples by x.reshape(-1, 1)")
+    if x.shape == shape:
+        raise ShapeError(f"{told}. One sample becomes a batch of one by x[None]")
+    raise ShapeError(told)
+
+
+def _held_out(model: Module, place: Place, given: Any) -> Data:
     if isinstance(given, Data):
         return given
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError("validation_data: expected (x, y) or (x, y, sample_weight)")
     x, y, *weight = given
-    names = ("validation x", "validation y")
-    return load(x, y, weight[0] if weight else None, place, names)
+    return _load(model, place, x, y, weight[0] if weight else None, "validation ")
 
 
 def _count(name: str, n: Any) -> int:
@@ -241,6 +264,10 @@ def _count(name: str, n: Any) -> int:
     if count < 1:
         raise ValueError(f"{name}={n!r}: expected a whole number from 1 on")
     return count
+
+
+def _batch(size: int | None) -> int:
+    return 32 if size is None else _count("batch_size", size)
 
 
 def _told(logs: dict[str, float], return_dict: bool) -> Any:

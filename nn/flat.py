@@ -23,13 +23,17 @@ class Flat:
     """Parameters of one dtype and backend, one behind the other in one array.
 
     Each parameter's `raw` becomes a view of that array: who reads or assigns the parameter
-    reads or assigns the array.  `state` holds arrays of the same length, such as moments.
+    reads or assigns the array.  `state` holds arrays of the same length, such as moments.  Those of
+    16-bit parameters are float32, and so is the computation: the square of a gradient of 1e-4 would
+    be 0, and Adam would divide by it.
     """
 
     def __init__(self, params: Sequence[Tensor], state: Mapping[str, float]) -> None:
         self.params = params
         self._pack()
-        kind = {"dtype": params[0].dtype, "backend": params[0].backend}
+        dtype = params[0].dtype
+        self.half = dtype.itemsize == 2
+        kind = {"dtype": "float32" if self.half else dtype, "backend": params[0].backend}
         size = self.ends[-1]
         self.state = {name: full(size, value, **kind).raw for name, value in state.items()}
 
@@ -115,9 +119,13 @@ class Flat:
                 b = min(a + BLOCK, end)
                 data, *state = [array[a:b] for array in arrays]
                 slope = g[a - start : b - start]
+                if self.half:
+                    data, slope = data.astype("float32"), slope.astype("float32")
                 if weight_decay:
                     slope = slope + weight_decay * data
                 formula(data, slope, *state, **scalars)
+                if self.half:
+                    self.data[a:b] = data
         frame = names.user_frame()
         for p in self.params:
             if p._grad is not None:

@@ -71,7 +71,8 @@ class Layer:
 
 @dataclass
 class Flow:
-    """The verdict: "healthy", "vanishes", "explodes", "blocked", or "none" where there is none.
+    """The verdict: "healthy", "vanishes", "explodes", "blocked", "none" where there is no gradient,
+    or "unknown" where there was an error.
 
     Printed it is one line.  `layers` has the numbers behind it, from the input to the output.
     """
@@ -95,7 +96,10 @@ class Flow:
 
 
 def measure(model: Module, compiled: Any, batch: Any) -> Flow:
-    """The verdict on this model with this batch; gradients that it has are left as they are."""
+    """The verdict on this model with this batch; gradients that it has are left as they are.
+
+    An error is the verdict too, and no reason to lose the training that came before.
+    """
     parameters = model.named_parameters()
     before = [p._grad for _, p in parameters]
     try:
@@ -103,6 +107,9 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
             loss = compiled.measure(model(batch.x), batch)
             loss.backward(retain_graph=True)
         return judge(layers_of(loss, {p: name for name, p in parameters}))
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        return Flow("unknown", [], cause=f"it could not be judged, {type(error).__name__}: {why}")
     finally:
         for (_, p), gradient in zip(parameters, before, strict=True):
             p._grad = gradient

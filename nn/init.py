@@ -1,13 +1,15 @@
-"""Initialisers: the first values of parameters, by name or as an object.
+"""Initialisers: the first values of parameters, by name or as a function.
 
 An initialiser is called with a shape and gives a Tensor.  Weights have the shape (…, in, out), as
-in `x @ weight`; axes before these, of a convolution's window, belong to both fans.
+in `x @ weight`; axes before these, of a convolution's window, belong to both fans.  Those with
+numbers of their own are partial functions, which unlike closures can be pickled.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from autograd import Tensor, full, no_grad, random, where
 
@@ -48,7 +50,7 @@ def ones(shape: Shape) -> Tensor:
 
 def constant(value: float) -> Initializer:
     """This value everywhere."""
-    return lambda shape: full(shape, value)
+    return partial(full, value=value)
 
 
 # --- numbers drawn from one distribution ---
@@ -56,12 +58,12 @@ def constant(value: float) -> Initializer:
 
 def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     """Uniform in [low, high)."""
-    return lambda shape: random.uniform(shape, low, high)
+    return partial(random.uniform, low=low, high=high)
 
 
 def normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
     """Normal."""
-    return lambda shape: random.normal(shape, mean, std)
+    return partial(random.normal, mean=mean, std=std)
 
 
 def truncated_normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
@@ -69,15 +71,15 @@ def truncated_normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
 
     The numbers then spread 0.88 `std`, as in Keras and unlike `std` itself.
     """
+    return partial(_truncated_normal, mean=mean, std=std)
 
-    @no_grad()
-    def draw(shape: Shape) -> Tensor:
-        z = random.normal(shape, 0.0, 1.0)
-        while (far := z.abs() > 2).any():
-            z = where(far, random.normal(shape, 0.0, 1.0), z)
-        return mean + std * z
 
-    return draw
+@no_grad()
+def _truncated_normal(shape: Shape, mean: float, std: float) -> Tensor:
+    z = random.normal(shape, 0.0, 1.0)
+    while (far := z.abs() > 2).any():
+        z = where(far, random.normal(shape, 0.0, 1.0), z)
+    return mean + std * z
 
 
 # --- numbers scaled so that signals keep their size through the layers ---
@@ -85,15 +87,16 @@ def truncated_normal(mean: float = 0.0, std: float = 0.05) -> Initializer:
 
 def _scaled(kind: str, gain: float, fan: Callable[[int, int], float], source: str) -> Initializer:
     """Numbers of variance gain / fan(fan_in, fan_out)."""
-
-    def draw(shape: Shape) -> Tensor:
-        std = math.sqrt(gain / max(fan(*fans(shape)), 1))
-        if kind == "normal":
-            return random.normal(shape, 0.0, std)
-        return random.uniform(shape, -math.sqrt(3) * std, math.sqrt(3) * std)
-
+    draw = partial(_draw, kind=kind, gain=gain, fan=fan)
     draw.__doc__ = f"{kind.capitalize()}, of variance {source}."
     return draw
+
+
+def _draw(shape: Shape, kind: str, gain: float, fan: Callable[[int, int], float]) -> Tensor:
+    std = math.sqrt(gain / max(fan(*fans(shape)), 1))
+    if kind == "normal":
+        return random.normal(shape, 0.0, std)
+    return random.uniform(shape, -math.sqrt(3) * std, math.sqrt(3) * std)
 
 
 def _mean(fan_in: int, fan_out: int) -> float:
@@ -123,22 +126,22 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     because once leaves them only nearly orthogonal (Giraud et al. 2005), draws from all such
     matrices alike (Mezzadri 2007).
     """
+    return partial(_orthogonal, gain=gain)
 
-    @no_grad()
-    def draw(shape: Shape) -> Tensor:
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        few, many = sorted((rows, columns))
-        drawn = random.normal((few, many), 0.0, 1.0).astype("float64")
-        basis = drawn * 0
-        for i in range(few):
-            v = drawn[i]
-            for _ in range(2):
-                v = v - (basis @ v) @ basis
-            basis.assign(v / v.norm(), at=i)
-        basis = (basis if rows <= columns else basis.T) * gain
-        return basis.astype("float32").reshape(shape)
 
-    return draw
+@no_grad()
+def _orthogonal(shape: Shape, gain: float) -> Tensor:
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    few, many = sorted((rows, columns))
+    drawn = random.normal((few, many), 0.0, 1.0).astype("float64")
+    basis = drawn * 0
+    for i in range(few):
+        v = drawn[i]
+        for _ in range(2):
+            v = v - (basis @ v) @ basis
+        basis.assign(v / v.norm(), at=i)
+    basis = (basis if rows <= columns else basis.T) * gain
+    return basis.astype("float32").reshape(shape)
 
 
 _BY_NAME: dict[str, Initializer] = {

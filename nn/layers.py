@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from autograd import Tensor, random
-from autograd.errors import ShapeError
+from autograd.errors import DTypeError, ShapeError
 from autograd.ops.linear import affine
 
 from . import activations, init
@@ -90,28 +90,36 @@ class Dense(Module):
         bias = self.bias
         try:
             z = x @ weight if bias is None else _affine(x, weight, bias)
-        except ValueError as error:
+        except (ShapeError, DTypeError) as error:
             raise self._explained(x, error) from None
         return self.activation(z)
 
-    def _explained(self, x: Any, error: ValueError) -> Exception:
+    def _explained(self, x: Any, error: Exception) -> Exception:
         """A product that failed, as the layer sees it."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         assert self.weight is not None
-        width = self.weight.shape[0]
+        width, dtype = self.weight.shape[0], self.weight.dtype
+        facts = f"  input   {x.shape} {x.dtype}\n  weight  {self.weight.shape} {dtype}\n"
+        if x.dtype != dtype and isinstance(error, DTypeError):
+            return DTypeError(
+                f"{path_of(self)}: the input is {x.dtype}, the weights are {dtype}\n{facts}"
+                f'  Convert the input: x.astype("{dtype}"), or Tensor(x, dtype="{dtype}").'
+            )
         if x.ndim and x.shape[-1] == width:
             return error
         given = x.shape[-1] if x.ndim else "one number"
         hint = ""
         if x.ndim > 2 and math.prod(x.shape[1:]) == width:
             hint = " Put nn.Flatten() before it."
+        elif x.ndim == 1 and width == 1:
+            hint = " Samples of one number each are (N, 1): x.reshape(-1, 1)."
+        elif x.ndim == 1:
+            hint = f" Samples are (N, {width}), and one sample is (1, {width})."
         elif x.ndim:
             hint = f" Did you mean Dense({self.units}, input_shape=({given},))?"
         return ShapeError(
             f"{path_of(self)}: the last axis of the input must have {width} features, got {given}\n"
-            f"  input   {x.shape} {x.dtype}\n"
-            f"  weight  {self.weight.shape} {self.weight.dtype}\n"
-            f" {hint}"
+            f"{facts} {hint}"
         )
 
     def describe(self) -> str:
@@ -195,7 +203,7 @@ class Flatten(Module):
         self.input_shape, self.name = input_shape, name
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
+        return (x if isinstance(x, Tensor) else Tensor(x)).flatten(1)
 
 
 class Dropout(Module):

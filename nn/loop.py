@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from copy import copy
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, no_grad
-from autograd.errors import DomainError
+from autograd.errors import DomainError, GraphError
 from autograd.node import history
 
 from . import flow, losses, metrics, optim
@@ -30,7 +31,7 @@ class Compiled:
     def __init__(self, optimizer: Any, loss: Any, chosen: Any, options: dict[str, Any]) -> None:
         self.loss = losses.get(loss)
         logits = bool(getattr(self.loss, "from_logits", False))
-        chosen = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen)
+        chosen = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen or ())
         self.metrics = [metrics.get(metric, logits) for metric in chosen]
         names = ["loss", *(metric.name for metric in self.metrics)]
         twice = {name for name in names if names.count(name) > 1}
@@ -48,19 +49,26 @@ class Compiled:
         self.checked = False
 
     def prepare(self, model: Module, data: Data, *others: Data | None) -> None:
-        """Look at one sample with the model, so that what cannot work fails before it begins.
+        """Look at one sample of each with the model: what cannot work fails before it begins.
 
         Layers that wait for their first input make their weights, the optimizer is bound to the
         parameters, and all labels are checked at once, not again in each batch.
         """
-        sample = data.part(0, 1)
         with no_grad(), training(False), quiet():
-            prediction = model(sample.x)
-            self.measure(prediction, sample)
-            for given in (data, *others):
-                if given is not None and not self.loss.checked:
-                    self.loss.check(prediction, given.y)
+            for given in filter(None, (data, *others)):
+                sample = given.part(0, 1)
+                try:
+                    prediction = model(sample.x)
+                    self.measure(prediction, sample)
+                    if not self.loss.checked:
+                        self.loss.check(prediction, given.y)
+                except Exception as error:
+                    if given is not data:
+                        error.add_note("  This is of the validation data; the others fit.")
+                    raise
         optim.get(self.optimizer, model.parameters())
+        if not model.trainable:
+            raise GraphError("all parameters are frozen: model.unfreeze() lets them learn again")
 
     def find_strays(self, model: Module, loss: Tensor) -> None:
         """Before the first backward pass: name what wants a gradient and is not in the model."""
@@ -147,7 +155,8 @@ def epoch(
 def evaluate(
     model: Module, compiled: Compiled, data: Data, batch_size: int, shown: Progress | None = None
 ) -> dict[str, float]:
-    """Loss and metrics over the data, learning nothing."""
+    """Loss and metrics over the data, learning nothing; an epoch under way keeps its own sums."""
+    metrics = [copy(metric) for metric in compiled.metrics]
     tally: Tally | None = None
     done = 0
     # Recorded, as in training: a cross-entropy then sees the logits behind a sigmoid or softmax,
@@ -157,7 +166,7 @@ def evaluate(
             prediction = model(batch.x)
             loss = compiled.measure(prediction, batch).detach()
             if tally is None:
-                tally = Tally(compiled.metrics, is_on_host(loss))
+                tally = Tally(metrics, is_on_host(loss))
             tally.add(loss, len(batch), prediction, batch.y)
             done += len(batch)
             if shown and perf_counter() >= shown.due:

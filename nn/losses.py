@@ -72,6 +72,16 @@ def _probabilities(loss: Any, y_pred: Tensor, activation: str, high: float = 1.0
         )
 
 
+def _several(loss: Loss, y_pred: Tensor) -> None:
+    """Raise ShapeError for one class: its softmax is 1 whatever the model does."""
+    if y_pred.shape[-1] == 1:
+        raise ShapeError(
+            f"{loss.name}: the prediction {y_pred.shape} is of one class, whose softmax is always "
+            "1. End the model with one output per class, Dense(classes); for yes or no use "
+            'Dense(1, activation="sigmoid") and "binary_crossentropy".'
+        )
+
+
 # --- distances ---
 
 
@@ -167,6 +177,7 @@ class CategoricalCrossentropy(Loss):
         self.from_logits = from_logits
 
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        _several(self, y_pred)
         check_range(self.name, y_true, 0, 1, "Rows must be distributions, such as one-hot rows.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
@@ -212,6 +223,7 @@ class SparseCategoricalCrossentropy(Loss):
         return labels
 
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
+        _several(self, y_pred)
         top = y_pred.shape[-1] - 1
         check_range(self.name, y_true, 0, top, f"The model predicts {top + 1} classes.")
 

@@ -287,10 +287,10 @@ class Module(Fit):
 
     def state_dict(self) -> dict[str, Any]:
         """Path → NumPy array, of every parameter and buffer; a shared tensor comes once."""
-        return {path: tensor.numpy().copy() for path, tensor in self.named_tensors()}
+        return {path: tensor.numpy().copy() for path, tensor in weights.named(self).items()}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Take over the arrays of `state_dict`; layers that have no weights yet make them.
+        """Take over the arrays of `state_dict`, or nested lists; layers without weights make them.
 
         All that does not fit is told in one ValueError, and then nothing has changed.  With
         `strict=False` missing and unexpected names are passed over; a wrong shape never is.

@@ -10,9 +10,16 @@ from typing import Any
 from autograd import Tensor, clip
 from autograd.errors import GraphError
 
+from .data import quiet
 from .flat import Flat
 
 __all__ = ["Optimizer"]
+
+MEANT = {
+    "learning_rate": "lr", "epsilon": "eps", "beta_1": "betas=(beta1, beta2)",
+    "beta_2": "betas=(beta1, beta2)", "clipnorm": "clip_norm", "clipvalue": "clip_value",
+}  # fmt: skip
+"""Options by the names that other libraries have for them."""
 
 
 class Optimizer:
@@ -36,7 +43,11 @@ class Optimizer:
         weight_decay: float = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            meant = [f"{k} ({MEANT[k]} here)" if k in MEANT else k for k in unknown]
+            raise TypeError(f"{self.name}: unknown option {', '.join(meant)}")
         self.lr = lr
         self.weight_decay = self._at_least_0("weight_decay", weight_decay)
         for name, limit in (("clip_value", clip_value), ("clip_norm", clip_norm)):
@@ -170,6 +181,7 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken, with the same parameters in the same order."""
         own = self.state_dict()
+        state = {key: Tensor(a).numpy() if isinstance(a, list) else a for key, a in state.items()}
         faults = [f"missing     {key}" for key in own if key not in state]
         faults += [f"unexpected  {key}" for key in state if key not in own]
         faults += [
@@ -181,7 +193,7 @@ class Optimizer:
             raise ValueError(
                 f"load_state_dict: {self.name} cannot take this state\n  " + "\n  ".join(faults)
             )
-        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+        self.lr, self.steps = float(state["lr"]), int(state["steps"])
         for group in self.groups:
             for name, i, array in group.parts():
                 place = next(k for k, p in enumerate(self.params) if p is group.params[i])
@@ -193,9 +205,10 @@ class Optimizer:
 
 def _norm(gradients: list[Any]) -> float:
     """The Euclidean norm of all together; squares beyond single precision are taken again."""
-    square = sum(map(_square, gradients))
-    if square == math.inf:
-        square = sum(_square(g.astype("float64")) for g in gradients)
+    with quiet():
+        square = sum(map(_square, gradients))
+        if square == math.inf:
+            square = sum(_square(g.astype("float64")) for g in gradients)
     return math.sqrt(square)
 
 

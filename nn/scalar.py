@@ -24,7 +24,7 @@ from autograd.ops.linear import dot
 from autograd.random import uniform
 
 from . import mlp
-from .activations import linear
+from .activations import get, linear
 from .layers import Dense, Sequential
 
 __all__ = ["Layer", "MLP", "Neuron", "from_array"]
@@ -112,7 +112,14 @@ class MLP(Module):
         """
         sizes = [len(layer.neurons) for layer in self.layers]
         model = mlp.MLP(len(self.layers[0].neurons[0].w), sizes)
-        for dense, layer in zip(model, self.layers, strict=True):
+        for i, (dense, layer) in enumerate(zip(model, self.layers, strict=True)):
+            kinds = {n.nonlin for n in layer.neurons}
+            if len(kinds) > 1:
+                raise ValueError(
+                    f"to_array: layer {i} has neurons with and without ReLU; a Dense layer has one "
+                    "activation for all"
+                )
+            dense.activation = get("relu" if kinds.pop() else None)
             rows = [[w.data for w in n.w] for n in layer.neurons]  # (out, in)
             dense.weight = Tensor(list(zip(*rows, strict=True)), requires_grad=True, dtype=dtype)
             dense.bias = Tensor([n.b.data for n in layer.neurons], requires_grad=True, dtype=dtype)

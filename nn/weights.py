@@ -6,20 +6,51 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograd import Tensor
 from autograd.dtypes import is_float
 
 if TYPE_CHECKING:
     from .module import Module
 
-__all__ = ["load", "save", "take"]
+__all__ = ["load", "named", "save", "take"]
+
+
+def named(module: Module) -> dict[str, Tensor]:
+    """Path → parameter or buffer.  Two of one path would overwrite each other: a ValueError."""
+    found: dict[str, Tensor] = {}
+    for path, tensor in module.named_tensors():
+        if path in found:
+            raise ValueError(
+                f"{type(module).__name__}: two tensors have the path {path!r}; rename an "
+                "attribute, a layer or a key of a dict, which should have no dot in it"
+            )
+        found[path] = tensor
+    return found
 
 
 def take(module: Module, state: dict[str, Any], strict: bool) -> None:
     """Put arrays into the parameters and buffers of the same path; see `load_state_dict`."""
-    for path, layer in module.unbuilt():
-        own = f"{path}." if path else ""
-        layer.build_from({k[len(own) :]: a for k, a in state.items() if k.startswith(own)})
-    tensors = dict(module.named_tensors())
+    state = {k: a if hasattr(a, "dtype") else Tensor(a).numpy() for k, a in state.items()}
+    waiting = [(path, layer, dict(vars(layer))) for path, layer in module.unbuilt()]
+    try:
+        for path, layer, _ in waiting:
+            own = f"{path}." if path else ""
+            layer.build_from({k[len(own) :]: a for k, a in state.items() if k.startswith(own)})
+        tensors = named(module)
+        _check(module, tensors, state, strict)
+    except BaseException:
+        for _, layer, before in waiting:
+            vars(layer).clear()
+            vars(layer).update(before)
+        raise
+    for path, tensor in tensors.items():
+        if path in state:
+            array = state[path]
+            tensor.assign(array if array.dtype == tensor.dtype else array.astype(tensor.dtype))
+
+
+def _check(module: Module, tensors: dict[str, Tensor], state: dict[str, Any], strict: bool) -> None:
+    """Raise one ValueError with all that does not fit."""
     faults = []
     if strict:
         faults += [f"missing     {path}" for path in tensors if path not in state]
@@ -39,10 +70,6 @@ def take(module: Module, state: dict[str, Any], strict: bool) -> None:
             + "\n  ".join(faults)
             + hint
         )
-    for path, tensor in tensors.items():
-        if path in state:
-            array = state[path]
-            tensor.assign(array if array.dtype == tensor.dtype else array.astype(tensor.dtype))
 
 
 def save(module: Module, path: Any) -> None:

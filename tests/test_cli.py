@@ -1,6 +1,7 @@
 """The commands: `glassgrad`, and the guards behind `make oracle` and `make notebooks`."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -105,6 +106,25 @@ def test_a_missing_extra_is_named(
     needs("nn.layers")  # a fault of ours is not disguised as a missing extra
     with pytest.raises(ModuleNotFoundError, match=r"nn\.layers"):
         cli.main(["demo"])
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    demo: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def main(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/proc/a")
+
+    monkeypatch.setattr(sys.modules["nn.demo.digits"], "main", main)
+    assert refused(capsys, "demo") == "glassgrad demo: /proc/a: Permission denied"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "nn.cli", "doctor", "--json"]
+    ended = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    os.close(writes)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,7 @@ SEVERAL: dict[str, Callable[[], float]] = {
 NUMBERS: dict[str, Callable[[], float]] = {
     "mae": lambda: peer.mean_absolute_error(REAL, GUESS),
     "mse": lambda: peer.mean_squared_error(REAL, GUESS),
+    "rmse": lambda: peer.mean_squared_error(REAL, GUESS) ** 0.5,
     "r2": lambda: peer.r2_score(REAL, GUESS),
 }
 
@@ -110,9 +111,16 @@ def test_r2_of_a_constant_target() -> None:
     assert metrics.R2()([1.0, 2.0], [1.0, 1.0]) == peer.r2_score([1.0, 1.0], [1.0, 2.0]) == 0
 
 
-def test_a_class_that_is_nowhere_counts_0() -> None:
-    scores, labels = [[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]], [0, 1]
-    assert metrics.Precision()(scores, labels) == pytest.approx(1 / 6)
+@pytest.mark.parametrize("name", ["precision", "recall", "f1"])
+def test_a_class_that_is_nowhere_is_left_out(name: str) -> None:
+    labels, chosen = LABELS % 3, CHOSEN % 4  # class 3 is only predicted, class 4 is nowhere
+    function = getattr(peer, f"{name}_score")
+    expected = function(labels, chosen, average="macro", zero_division=0)
+    assert streamed(metrics.get(name), np.eye(C)[chosen], labels) == pytest.approx(expected)
+
+
+def test_nothing_of_nothing_is_0() -> None:
+    assert metrics.F1()([0.1], [0]) == 0
     assert metrics.Precision()([0.1], [1]) == 0
     assert metrics.Recall()([0.1], [0]) == 0
 

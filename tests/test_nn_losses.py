@@ -252,7 +252,7 @@ def test_by_name(name: str) -> None:
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean 'binary_crossentropy'"):
-        losses.get("binary_cross_entropy")
+        losses.get("binary_crossentropi")
     with pytest.raises(TypeError, match="loss must be a name"):
         losses.get(None)  # type: ignore[arg-type]
 

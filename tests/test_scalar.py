@@ -111,3 +111,16 @@ def test_the_moons_are_learned() -> None:
         loss, accuracy = moons.step(model, X, y, 1.0 - 0.009 * k)
     assert accuracy == 1
     assert loss < first / 5
+
+
+def test_an_array_model_has_the_activations_that_the_neurons_have() -> None:
+    model = MLP(2, [3, 2, 1])
+    for neuron in model.layers[0].neurons:
+        neuron.nonlin = False
+    model.layers[2].neurons[0].nonlin = True
+    x = [1.5, -2.0]
+    out = model.to_array()(Tensor([x], dtype="float64")).item()
+    assert out == pytest.approx(model(x).data)
+    model.layers[1].neurons[0].nonlin = False
+    with pytest.raises(ValueError, match="layer 1 has neurons with and without ReLU"):
+        model.to_array()

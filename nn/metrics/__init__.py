@@ -20,6 +20,7 @@ from .means import (
     Custom,
     MeanAbsoluteError,
     MeanSquaredError,
+    RootMeanSquaredError,
     SparseCategoricalAccuracy,
     TopKAccuracy,
 )
@@ -27,17 +28,18 @@ from .whole import AUC, R2
 
 __all__ = [
     "AUC", "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "F1", "MeanAbsoluteError",
-    "MeanSquaredError", "Metric", "Precision", "R2", "Recall", "SparseCategoricalAccuracy",
-    "TopKAccuracy", "get",
+    "MeanSquaredError", "Metric", "Precision", "R2", "Recall", "RootMeanSquaredError",
+    "SparseCategoricalAccuracy", "TopKAccuracy", "get",
 ]  # fmt: skip
 
 NAMES: dict[str, type[Metric]] = {
     "accuracy": Accuracy, "acc": Accuracy, "binary_accuracy": BinaryAccuracy,
     "categorical_accuracy": CategoricalAccuracy,
     "sparse_categorical_accuracy": SparseCategoricalAccuracy,
-    "precision": Precision, "recall": Recall, "f1": F1, "auc": AUC,
+    "precision": Precision, "recall": Recall, "f1": F1, "f1_score": F1, "auc": AUC,
     "mae": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError,
-    "mse": MeanSquaredError, "mean_squared_error": MeanSquaredError, "r2": R2,
+    "mse": MeanSquaredError, "mean_squared_error": MeanSquaredError,
+    "rmse": RootMeanSquaredError, "root_mean_squared_error": RootMeanSquaredError, "r2": R2,
 }  # fmt: skip
 
 
@@ -53,6 +55,8 @@ def get(metric: Any, logits: bool = False) -> Metric:
         return metric()
     if isinstance(metric, str) and (top := re.fullmatch(r"top_(\d+)(_accuracy)?", metric)):
         return TopKAccuracy(int(top[1]), name=metric)
+    if metric == "top_k_categorical_accuracy":  # Keras's name; its k is 5
+        return TopKAccuracy(name=metric)
     found = lookup("metric", NAMES, metric)
     if not isinstance(metric, str):
         return Custom(found)

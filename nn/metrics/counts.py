@@ -16,8 +16,8 @@ class Counts(Metric):
     """How often each class was predicted, was there, and both.
 
     With one score per sample there is one class, "above the threshold".  With scores `(N, C)` the
-    highest is the prediction, and the result is the plain mean over the classes ("macro").  A class
-    that is neither predicted nor there counts as 0, as in scikit-learn.
+    highest is the prediction, and the result is the plain mean over the classes that are predicted
+    or there ("macro").  What is divided by 0 is 0.  Both as in scikit-learn.
     """
 
     def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
@@ -55,8 +55,11 @@ class Counts(Metric):
             ]
 
     def result(self) -> float:
-        scores = [self.score(*figures) for figures in zip(*self.counts, strict=True)]
-        return sum(scores) / len(scores) if scores else nan
+        if not self.counts:
+            return nan
+        each = zip(*self.counts, strict=True)
+        scores = [self.score(*figures) for figures in each if figures[1] or figures[2]]
+        return sum(scores) / max(len(scores), 1)
 
 
 class Precision(Counts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
+from math import nan, sqrt
 from typing import Any
 
 from autograd import Tensor, functions
@@ -14,7 +14,7 @@ from .base import Metric, classes, columns, total
 
 __all__ = [
     "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "Custom", "MeanAbsoluteError",
-    "MeanSquaredError", "SparseCategoricalAccuracy", "TopKAccuracy",
+    "MeanSquaredError", "RootMeanSquaredError", "SparseCategoricalAccuracy", "TopKAccuracy",
 ]  # fmt: skip
 
 
@@ -133,6 +133,15 @@ class MeanSquaredError(Mean):
         prediction, target = columns(prediction, target, self.name)
         error = prediction - target
         return error * error
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """The root of the mean of (prediction - target)², over all samples."""
+
+    name = "rmse"
+
+    def result(self) -> float:
+        return sqrt(super().result())
 
 
 class Custom(Mean):
