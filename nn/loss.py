@@ -101,9 +101,16 @@ def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
 
 
 def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
-    """Raise DomainError for the first label outside [low, high], or NaN, naming its place."""
+    """Raise DomainError for the first label outside [low, high], or NaN, naming its place.
+
+    Labels that were found within, and not assigned since, are not looked at again.
+    """
+    found = (labels.order, low, high)
+    if labels.extra is not None and labels.extra.get("within") == found:
+        return
     raw = labels.raw
     if raw.min().item() >= low and raw.max().item() <= high:
+        labels.note("within", found)
         return
     for i, label in enumerate(labels.numpy().reshape(-1).tolist()):
         if not low <= label <= high:

@@ -320,3 +320,17 @@ def test_a_loss_of_logits_refuses_what_is_activated_already(loss: Any, activatio
     with pytest.raises(ValueError, match=f"result of a {activation} already.*applied twice"):
         loss(getattr(x, activation)(), truth)
     loss(x, truth).backward()
+
+
+def test_labels_that_were_right_are_looked_at_again_when_they_change() -> None:
+    logits, labels = Tensor(np.zeros((2, 3), "f")), Tensor([0, 2])
+    losses.cross_entropy(logits, labels)
+    losses.cross_entropy(logits, labels)
+    labels.assign([0, 3])
+    with pytest.raises(DomainError, match=r"y_true\[1\] is 3"):
+        losses.cross_entropy(logits, labels)
+    narrow = Tensor(np.zeros((2, 1), "f"))
+    labels.assign([0, 1])
+    losses.cross_entropy(logits, labels)
+    with pytest.raises(DomainError):  # right for three classes, wrong for a hinge's two
+        losses.Hinge()(narrow, Tensor([[0], [3]]))
