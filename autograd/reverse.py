@@ -9,7 +9,7 @@ from backends import namespaces, python
 
 from . import names
 from .errors import GraphError, ShapeError
-from .explain import explain_rule
+from .explain import reraise
 from .node import Freed, Node, Op, State, _state, current, history
 from .ops.shape import astype, sum_to
 from .record import pull
@@ -71,13 +71,7 @@ def sweep(
             if node.op is None and node.extra and "hooks" in node.extra:
                 found[node] = _hooked(node, found[node], create_graph)
     except Exception as error:
-        explained = explain_rule(node, error)
-        try:
-            if explained is error:
-                raise
-            raise explained from None
-        finally:
-            del explained  # the error holds this frame: the frame must not hold the error
+        reraise(node, error)
     finally:
         _state.reset(token)
     if freed is not None and (frame := names.user_frame()) is not None:

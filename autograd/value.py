@@ -10,7 +10,7 @@ from backends import python
 
 from . import names
 from .errors import AutogradError, DomainError, GraphError
-from .explain import explain, explain_rule, refuse
+from .explain import explain, refuse, reraise
 from .node import Freed, Node, Op, history
 from .ops import elementwise as ops
 from .record import Recorder, scalar_pull
@@ -97,13 +97,7 @@ class Value(Node):
                 if op is not None:
                     (op.scalar_pull or _pull_of(op))(node, node._grad)
         except Exception as error:
-            explained = explain_rule(node, error)
-            try:
-                if explained is error:
-                    raise
-                raise explained from None
-            finally:
-                del explained  # the error holds this frame: the frame must not hold the error
+            reraise(node, error)
 
     def _backward_recorded(self, seed: Any) -> None:
         found = sweep([self], [Value(seed, requires_grad=False)], create_graph=True, keep=True)

@@ -437,3 +437,15 @@ def test_dlpack_does_not_leave_the_graph_unnoticed() -> None:
     with pytest.raises(GraphError, match=r"DLPack asked for.*x\.detach\(\)"):
         np.from_dlpack(x)
     assert np.from_dlpack(x.detach()).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("at_a_leaf", [True, False])
+def test_the_error_of_a_hook_is_the_users_own(at_a_leaf: bool) -> None:
+    def hook(g: Tensor) -> None:
+        raise KeyError("mine")
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    (x if at_a_leaf else y).register_hook(hook)
+    with pytest.raises(KeyError, match="mine"):
+        y.sum().backward()

@@ -12,7 +12,7 @@ the text is the same on every backend.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from backends import BackendError
 
@@ -24,7 +24,7 @@ from .indices import index_faults
 from .numbers import float_faults, number_faults
 from .shapes import shape_faults
 
-__all__ = ["explain", "explain_rule", "refuse"]
+__all__ = ["explain", "explain_rule", "refuse", "reraise"]
 
 
 def explain(
@@ -59,6 +59,17 @@ def refuse(kind: type[AutogradError], headline: str, mend: str, *operands: Any) 
     return kind("\n".join([headline, *lines, f"  {mend}"]))
 
 
+def reraise(node: Node, error: Exception) -> NoReturn:
+    """Raise what `explain_rule` makes of an error that came up in a backward pass, at a node."""
+    explained = explain_rule(node, error)
+    try:
+        if explained is error:
+            raise error
+        raise explained from None
+    finally:
+        del error, explained  # an error holds this frame: the frame must not hold the error
+
+
 def explain_rule(node: Node, error: Exception) -> Exception:
     """The error to raise where the gradient rule of a node's op failed, in a backward pass.
 
@@ -68,7 +79,8 @@ def explain_rule(node: Node, error: Exception) -> Exception:
     if isinstance(error, (AutogradError, BackendError, MemoryError, RecursionError)):
         return error
     op = node.op
-    assert op is not None
+    if op is None:  # a hook of a leaf, which is the user's own
+        return error
     known = names.Names((), names.user_frame(), [x.scope for x in (node, *node.inputs)])
     rows = names.table(known.fields(x) for x in (node, *node.inputs))
     if isinstance(error, (ArithmeticError, ValueError)) and not node.is_array:
