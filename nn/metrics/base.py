@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from autograd import Tensor, no_grad
@@ -10,24 +11,24 @@ from autograd.errors import DomainError, ShapeError
 __all__ = ["Metric", "classes", "columns", "total"]
 
 
-class Metric:
+class Metric(ABC):
     """Something to report about predictions. A subclass writes `reset`, `update` and `result`."""
 
     name: str = "metric"
     live: ClassVar[bool] = True
     """Whether `result` is cheap enough to be shown while an epoch runs."""
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget all samples."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Take in a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self) -> float:
         """The value over all samples since `reset`; NaN where it is not defined."""
-        raise NotImplementedError
 
     def __call__(self, prediction: Any, target: Any) -> float:
         """The value over these samples alone."""
