@@ -1,9 +1,9 @@
 """Source text as a backend: run an op's forward function on `Code` and it writes its expression.
 
-    >>> from backends import source
-    >>> x, y = source.Code("x"), source.Code("y")
-    >>> print(1 - source.tanh(x * y) ** 2)
-    (1 - (xp.tanh((x * y)) ** 2))
+>>> from backends import source
+>>> x, y = source.Code("x"), source.Code("y")
+>>> print(1 - source.tanh(x * y) ** 2)
+(1 - (xp.tanh((x * y)) ** 2))
 """
 
 from collections.abc import Callable

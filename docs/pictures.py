@@ -1,6 +1,6 @@
 """Make the README's pictures: run both demonstrations and keep what they draw.
 
-    python docs/pictures.py
+python docs/pictures.py
 """
 
 from pathlib import Path

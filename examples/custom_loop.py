@@ -1,6 +1,6 @@
 """A model of your own and a training loop of your own: breast cancer, told from cell nuclei.
 
-    python examples/custom_loop.py
+python examples/custom_loop.py
 """
 
 from sklearn.datasets import load_breast_cancer

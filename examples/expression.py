@@ -1,6 +1,6 @@
 """Draw an expression of numbers with all its gradients, as in micrograd's README.
 
-    python examples/expression.py
+python examples/expression.py
 """
 
 from autograd import Value, draw

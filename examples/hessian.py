@@ -1,6 +1,6 @@
 """Newton's method by automatic second derivatives: the lowest point of Rosenbrock's valley.
 
-    python examples/hessian.py
+python examples/hessian.py
 """
 
 import autograd

@@ -11,7 +11,7 @@ from .names import lookup
 
 __all__ = [
     "Activation", "ELU", "GELU", "HardTanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish",
-    "ReLU", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "get", "linear",
+    "ReLU", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
 ]  # fmt: skip
 
 

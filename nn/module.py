@@ -29,9 +29,9 @@ from autograd.errors import GraphError
 from autograd.node import Scope, State, _state, current
 
 from . import weights
-from .fit import Fit
 from .init import zeros
 from .mode import mode, training
+from .train.fit import Fit
 
 __all__ = ["Module", "path_of", "watch"]
 

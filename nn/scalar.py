@@ -23,9 +23,9 @@ from autograd.errors import ShapeError
 from autograd.ops.linear import dot
 from autograd.random import uniform
 
-from . import mlp
 from .activations import get, linear
-from .layers import Dense, Sequential
+from .layers.core import Dense, Sequential
+from .models import mlp
 
 __all__ = ["Layer", "MLP", "Neuron", "from_array"]
 

@@ -121,9 +121,7 @@ def test_saves_svg_that_is_xml_and_names_the_formats_it_has(tmp_path: Path) -> N
         draw(g).save(tmp_path / "graph.bmp")
 
 
-def test_saves_png_without_any_system_tool(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saves_png_without_any_system_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("resvg_py")
     monkeypatch.setenv("PATH", "")
     _, _, g = expression()

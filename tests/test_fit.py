@@ -15,9 +15,9 @@ import autograd
 import nn
 from autograd import Tensor
 from autograd.errors import AutogradError, DomainError, DTypeError, GraphError, ShapeError
-from nn import progress as bars
-from nn.data import Data, Place, incoming
-from nn.history import History, sparkline
+from nn.data.arrays import Data, Place, incoming
+from nn.train import progress as bars
+from nn.train.history import History, sparkline
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(100, 4))
@@ -45,11 +45,13 @@ def compiled(**options: Any) -> nn.Sequential:
 def test_the_missions_example(capsys: pytest.CaptureFixture[str]) -> None:
     X_train, X_test = rng.normal(size=(600, 10)), rng.normal(size=(50, 10))
     y_train = (X_train.sum(1) > 0).astype(int)
-    model = nn.Sequential([
-        nn.Dense(64, activation="relu", input_shape=(10,)),
-        nn.Dense(32, activation="relu"),
-        nn.Dense(1, activation="sigmoid"),
-    ])
+    model = nn.Sequential(
+        [
+            nn.Dense(64, activation="relu", input_shape=(10,)),
+            nn.Dense(32, activation="relu"),
+            nn.Dense(1, activation="sigmoid"),
+        ]
+    )
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
     history = model.fit(X_train, y_train, epochs=10, batch_size=32)
     predictions = model.predict(X_test)
@@ -200,9 +202,7 @@ def test_validation_split_takes_the_last_samples() -> None:
     model, twin = compiled(metrics=["accuracy"]), compiled(metrics=["accuracy"])
     split = model.fit(X, YES, epochs=2, validation_split=0.25, shuffle=False, verbose=0)
     held_out = (X[75:], YES[75:])
-    given = twin.fit(
-        X[:75], YES[:75], epochs=2, validation_data=held_out, shuffle=False, verbose=0
-    )
+    given = twin.fit(X[:75], YES[:75], epochs=2, validation_data=held_out, shuffle=False, verbose=0)
     assert split.history == given.history
     assert list(split.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     last = [split.history[key][-1] for key in ("val_loss", "val_accuracy")]
@@ -529,9 +529,7 @@ def test_numbers() -> None:
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (1, 3), (2, 3), ("auto", 3)])
-def test_a_pipe_gets_lines(
-    verbose: Any, lines: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pipe_gets_lines(verbose: Any, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
     compiled().fit(X, YES, epochs=2, verbose=verbose)
     told = capsys.readouterr().out
     assert len(told.splitlines()) == lines
@@ -601,8 +599,8 @@ def test_the_bar_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyP
             drawn.append(now)
 
     monkeypatch.setattr(bars, "perf_counter", clock)
-    monkeypatch.setattr("nn.loop.perf_counter", clock)
-    monkeypatch.setattr("nn.fit.progress", lambda *facts: Bar(*facts[1:]))
+    monkeypatch.setattr("nn.train.loop.perf_counter", clock)
+    monkeypatch.setattr("nn.train.fit.progress", lambda *facts: Bar(*facts[1:]))
     compiled().fit(X, YES, epochs=3, batch_size=1)
     assert 2 <= len(drawn) <= now / 0.1
     assert min(b - a for a, b in pairwise(drawn)) >= 0.1

@@ -10,7 +10,7 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor
-from nn import flow
+from nn.train import flow
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(256, 10)).astype("float32")
@@ -181,7 +181,7 @@ def test_an_overfitted_network_is_healthy() -> None:
 def test_what_is_measured_is_the_gradient_before_the_activation() -> None:
     model = nn.Sequential([nn.Dense(5, "tanh", input_shape=(10,)), nn.Dense(1)])
     model.compile("sgd", "mse")
-    batch = nn.data.Data(Tensor(X[:8]), Tensor(NUMBER[:8].astype("float32")))
+    batch = nn.data.arrays.Data(Tensor(X[:8]), Tensor(NUMBER[:8].astype("float32")))
     first, second = flow.measure(model, model._compiled, batch).layers
     w, v = (layer.weight.numpy().astype("float64") for layer in model)
     hidden = np.tanh(X[:8].astype("float64") @ w)
@@ -195,7 +195,7 @@ def test_what_is_measured_is_the_gradient_before_the_activation() -> None:
 def test_measuring_leaves_no_trace() -> None:
     model = nn.Sequential([nn.Dense(5, "tanh", input_shape=(10,)), nn.Dropout(0.5), nn.Dense(1)])
     model.compile("sgd", "mse")
-    batch = nn.data.Data(Tensor(X[:8]), Tensor(NUMBER[:8].astype("float32")))
+    batch = nn.data.arrays.Data(Tensor(X[:8]), Tensor(NUMBER[:8].astype("float32")))
     given = Tensor(np.ones((10, 5), "float32"))
     model[0].weight.grad = given
     state = autograd.random.state()

@@ -82,10 +82,10 @@ def test_the_house_keeps_its_plan() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "told"),
     [
-        ("nn/layers.py", "def f():\n    import numpy as np", "nn.layers imports numpy"),
+        ("nn/layers/core.py", "def f():\n    import numpy as np", "nn.layers.core imports numpy"),
         ("nn/models/a.py", "from cupy.linalg import inv", "nn.models.a imports cupy.linalg.inv"),
-        ("nn/data.py", "import cupy", "nn.data imports cupy"),
-        ("nn/fit.py", "from backends import use", "nn.fit imports backends.use"),
+        ("nn/data/arrays.py", "import cupy", "nn.data.arrays imports cupy"),
+        ("nn/train/fit.py", "from backends import use", "nn.train.fit imports backends.use"),
         ("autograd/view/svg.py", "import numpy", "autograd.view.svg imports numpy"),
         ("autograd/node.py", "from nn import Dense", "autograd.node imports nn.Dense"),
         ("autograd/node.py", "from . import view", "autograd.node imports autograd.view"),

@@ -10,10 +10,10 @@ import pytest
 
 from autograd import Tensor, random
 from autograd.errors import GraphError
-from nn import flat, optim
+from nn import optim
 from nn.layers import Dense, Sequential
-from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
-from nn.optimizer import Optimizer
+from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop, flat
+from nn.optim.optimizer import Optimizer
 
 SHAPES = [(3, 4), (4,), (), (2, 1, 5)]
 
@@ -381,7 +381,7 @@ def test_what_is_no_parameter_is_refused() -> None:
 
 
 def test_by_name_with_keras_defaults() -> None:
-    found = {name: optim.get(name) for name in optim._BY_NAME}
+    found = {name: optim.get(name) for name in optim.BY_NAME}
     assert {name: o.lr for name, o in found.items()} == {
         "sgd": 0.01, "rmsprop": 0.001, "adagrad": 0.001, "adam": 0.001, "adamw": 0.001,
     }  # fmt: skip

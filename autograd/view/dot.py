@@ -71,7 +71,7 @@ def _node(box: Box) -> dict[str, str]:
 
 def _escape(text: str) -> str:
     """Text with the characters that structure a record label made harmless."""
-    special: Iterable[str] = "\\{}|<>\""
+    special: Iterable[str] = '\\{}|<>"'
     for c in special:
         text = text.replace(c, "\\" + c)
     return text

@@ -35,9 +35,7 @@ MISSING = "—"
 """What stands for a gradient that was not computed: never 0, which would look like one."""
 
 
-def picture(
-    *roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = None
-) -> Picture:
+def picture(*roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = None) -> Picture:
     """The picture of all that the roots were computed from.
 
     Nodes that have no better name get that of a variable of `frame`.

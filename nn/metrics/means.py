@@ -9,7 +9,7 @@ from typing import Any
 from autograd import Tensor, functions
 from autograd.errors import DomainError
 
-from ..loss import named
+from ..losses.loss import named
 from .base import Metric, classes, columns, total
 
 __all__ = [

@@ -1,22 +1,13 @@
-"""Optimizers.  Each is one formula, that of its paper, applied to flat arrays (see `flat.py`).
-
-    optimizer = Adam(model.parameters(), lr=1e-3)
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-
-Defaults are Keras's.  A parameter without a gradient is left alone, moments and all.
-"""
+"""First-order optimizers, each one formula, that of its paper, applied to flat arrays."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from .names import lookup
 from .optimizer import Optimizer
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "RMSprop"]
 
 # --- the formulas: parameters p, gradient g and state, changed in place ---
 
@@ -177,27 +168,3 @@ class AdamW(Adam):
 
     def scalars(self) -> dict[str, Any]:
         return {**super().scalars(), "decay": self._lr * self.decay}
-
-
-_BY_NAME: dict[str, type[Optimizer]] = {
-    "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW,
-}  # fmt: skip
-
-
-def get(
-    optimizer: str | Optimizer | type[Optimizer], params: Any = None, **options: Any
-) -> Optimizer:
-    """The optimizer of that name, or the one given, bound to the parameters if there are some.
-
-    One that is theirs already keeps its moments.  `options` go to an optimizer that is made here.
-    """
-    if not isinstance(optimizer, Optimizer):
-        made = lookup("optimizer", _BY_NAME, optimizer)(params, **options)
-        if not isinstance(made, Optimizer):
-            raise TypeError(f"optimizer must be an Optimizer, not {type(made).__name__}")
-        return made
-    if params is not None:
-        params = list(params.parameters() if hasattr(params, "parameters") else params)
-        if list(map(id, params)) != list(map(id, optimizer.params)):
-            optimizer.bind(params)
-    return optimizer

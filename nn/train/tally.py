@@ -8,7 +8,7 @@ from typing import Any
 
 from autograd import Tensor, functions, no_grad
 
-from .metrics import Metric
+from ..metrics import Metric
 
 __all__ = ["Tally"]
 

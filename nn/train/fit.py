@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any
 from autograd import Tensor, functions, no_grad
 from autograd.errors import GraphError, ShapeError
 
+from ..data.arrays import Data, Place, check_present, incoming, load, split, weights
+from ..mode import training
 from . import flow, loop
 from .callbacks import Callbacks
-from .data import Data, Place, check_present, incoming, load, split, weights
 from .history import History
 from .loop import Compiled
-from .mode import training
 from .progress import Progress, progress
 
 if TYPE_CHECKING:
-    from .module import Module
+    from ..module import Module
 
 __all__ = ["Fit"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Tensor, clip
 from autograd.errors import GraphError
 
-from .data import quiet
+from ..data.arrays import quiet
 from .flat import Flat
 
 __all__ = ["Optimizer"]

@@ -1,33 +1,19 @@
-"""Losses: how far predictions are from the truth, as one number to make small.
-
-    loss = MeanSquaredError()
-    loss(y_pred, y_true)                  the mean over the batch
-    loss(y_pred, y_true, sample_weight)   Σ wᵢ lossᵢ / N, as Keras has it
-    loss.per_sample(y_pred, y_true)       (N,), one number per sample
-
-The prediction comes first, as in PyTorch.  Shapes must be the same; the one exception is truth
-(N,) for a prediction (N, 1), which is read as (N, 1): broadcasting would compare each prediction
-with every sample, in silence.
-"""
+"""The losses of regression and classification, as classes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from autograd import Tensor
 from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.ops import elementwise, linear
 
-from .loss import Custom, Loss, check_range, truth
-from .names import lookup
+from .loss import Loss, check_range, truth
 
 __all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "Hinge", "Huber", "KLDivergence", "Loss",
+    "BinaryCrossentropy", "CategoricalCrossentropy", "Hinge", "Huber", "KLDivergence",
     "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy",
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "get",
-    "huber_loss", "l1_loss", "mse_loss",
 ]  # fmt: skip
 
 EPSILON = 1e-7
@@ -235,81 +221,3 @@ class SparseCategoricalCrossentropy(Loss):
         p = y_pred.clip(EPSILON, 1 - EPSILON)
         chosen = p.gather(-1, y_true.reshape(*y_true.shape, 1))
         return -chosen.log().reshape(y_true.shape)
-
-
-# --- by name ---
-
-
-_BY_NAME: dict[str, type[Loss]] = {
-    "mse": MeanSquaredError, "mean_squared_error": MeanSquaredError,
-    "mae": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError, "huber": Huber,
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "hinge": Hinge, "kl_divergence": KLDivergence,
-}  # fmt: skip
-
-
-def get(loss: str | Loss | type[Loss] | Callable[..., Tensor]) -> Loss:
-    """The loss of that name, or of that function of prediction and truth."""
-    found = _OF_FUNCTION.get(loss, lambda: lookup("loss", _BY_NAME, loss))()
-    if isinstance(found, type):
-        found = found()
-    return found if isinstance(found, Loss) else Custom(found)
-
-
-# --- as functions, with PyTorch's names ---
-
-
-def _reduced(loss: Loss, y_pred: Tensor, y_true: Any, reduction: str) -> Tensor:
-    found = loss.losses(y_pred, y_true)
-    if reduction == "mean":
-        return found.mean()
-    if reduction == "sum":
-        return found.sum()
-    if reduction == "none":
-        return found
-    raise ValueError(f"{loss.name}: reduction {reduction!r} is none of mean, sum, none")
-
-
-def mse_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
-    """(x - t)², reduced by "mean", "sum" or "none"."""
-    return _reduced(MeanSquaredError(), y_pred, y_true, reduction)
-
-
-def l1_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
-    """|x - t|."""
-    return _reduced(MeanAbsoluteError(), y_pred, y_true, reduction)
-
-
-def huber_loss(y_pred: Tensor, y_true: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½ e² near 0, linear beyond delta."""
-    return _reduced(Huber(delta), y_pred, y_true, reduction)
-
-
-def binary_cross_entropy(y_pred: Tensor, y_true: Any, reduction: str = "mean") -> Tensor:
-    """-t log p - (1 - t) log(1 - p) for probabilities p."""
-    return _reduced(BinaryCrossentropy(), y_pred, y_true, reduction)
-
-
-def binary_cross_entropy_with_logits(
-    logits: Tensor, y_true: Any, reduction: str = "mean"
-) -> Tensor:
-    """The same for p = σ(logits)."""
-    return _reduced(BinaryCrossentropy(from_logits=True), logits, y_true, reduction)
-
-
-def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
-    """-log softmax(logits)[label] for integer labels, or -Σ t log softmax for distributions t."""
-    labels = truth(labels, logits)
-    sparse = labels.dtype.kind in "iu" and labels.shape != logits.shape
-    kind = SparseCategoricalCrossentropy if sparse else CategoricalCrossentropy
-    return _reduced(kind(from_logits=True), logits, labels, reduction)
-
-
-_OF_FUNCTION: dict[Any, Callable[[], Loss]] = {
-    mse_loss: MeanSquaredError, l1_loss: MeanAbsoluteError, huber_loss: Huber,
-    binary_cross_entropy: BinaryCrossentropy,
-    binary_cross_entropy_with_logits: lambda: BinaryCrossentropy(from_logits=True),
-}  # fmt: skip
-"""The loss object of each function above: it weighs samples, and tells metrics of logits."""

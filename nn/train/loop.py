@@ -12,15 +12,16 @@ from autograd import Tensor, no_grad
 from autograd.errors import DomainError, GraphError
 from autograd.node import history
 
-from . import flow, losses, metrics, optim
+from .. import losses, metrics, optim
+from ..data.arrays import Data, is_on_host, quiet
+from ..mode import training
+from . import flow
 from .callbacks import Callbacks
-from .data import Data, is_on_host, quiet
-from .mode import training
 from .progress import Progress
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from .module import Module
+    from ..module import Module
 
 __all__ = ["Compiled", "epoch", "evaluate"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from autograd import Tensor
 
-from .layers import Dense, Sequential
+from ..layers.core import Dense, Sequential
 
 __all__ = ["MLP"]
 

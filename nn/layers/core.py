@@ -10,8 +10,8 @@ from autograd import Tensor, random
 from autograd.errors import DTypeError, ShapeError
 from autograd.ops.linear import affine
 
-from . import activations, init
-from .module import Module, path_of
+from .. import activations, init
+from ..module import Module, path_of
 
 __all__ = ["Dense", "Dropout", "Flatten", "Sequential"]
 

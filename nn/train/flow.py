@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from autograd import Tensor
 from autograd.node import Node, history
 
-from .data import quiet
-from .mode import training
+from ..data.arrays import quiet
+from ..mode import training
 
 if TYPE_CHECKING:
-    from .module import Module
+    from ..module import Module
 
 __all__ = ["SAMPLES", "Flow", "Layer", "measure", "not_finite"]
 

@@ -1,0 +1,5 @@
+"""Layers: modules to build networks from."""
+
+from .core import Dense, Dropout, Flatten, Sequential
+
+__all__ = ["Sequential", "Dense", "Flatten", "Dropout"]

@@ -1,0 +1,5 @@
+"""Whole models."""
+
+from .mlp import MLP
+
+__all__ = ["MLP"]
