@@ -258,6 +258,8 @@ def _results(nodes: list[Node]) -> dict[Node, list[Scope]]:
 def _data(node: Node) -> str:
     """What a node holds, in a word or three: a number itself, else shape, dtype and backend."""
     raw = node.raw
+    if isinstance(raw, tuple):  # all results of one operation
+        return ", ".join(str(x.shape) for x in raw) + f" {raw[0].dtype}"
     if getattr(raw, "dtype", None) is None:
         return str(float(f"{raw:.6g}")) if isinstance(raw, float) else str(raw)
     backend = backends.name_of(raw)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from copy import deepcopy
@@ -40,12 +40,16 @@ class Scope:
         self.name, self.owner, self.parent, self.where = name, owner, parent, where
 
 
+EVERYTHING = 2
+"""The `State.recording` of `record_everything`; else it is True or False."""
+
+
 class State:
     """What recording depends on; immutable, so that it can live in a context variable."""
 
     __slots__ = ("recording", "scope")
 
-    def __init__(self, recording: bool, scope: Scope | None) -> None:
+    def __init__(self, recording: int, scope: Scope | None) -> None:
         self.recording, self.scope = recording, scope
 
 
@@ -64,7 +68,7 @@ class no_grad:
     False
     """
 
-    recording: ClassVar[bool] = False
+    recording: ClassVar[int] = False
 
     def __call__(self, f: Any) -> Any:
         """Decorate a function; of a generator or coroutine, every step runs in the block."""
@@ -101,7 +105,8 @@ class no_grad:
 
     def __enter__(self) -> None:
         self._tokens: list[Token[State]] = getattr(self, "_tokens", [])
-        self._tokens.append(_state.set(State(self.recording, current().scope)))
+        recording = max(self.recording, EVERYTHING * (current().recording == EVERYTHING))
+        self._tokens.append(_state.set(State(recording, current().scope)))
 
     def __exit__(self, *exception: object) -> None:
         _state.reset(self._tokens.pop())
@@ -111,6 +116,15 @@ class enable_grad(no_grad):
     """Record again, inside a `no_grad` block."""
 
     recording = True
+
+
+class record_everything(no_grad):
+    """Record every operation, also what needs no gradient: comparisons, and what constants give.
+
+    For those who read a whole computation rather than differentiate it, such as the ONNX export.
+    """
+
+    recording = EVERYTHING
 
 
 @contextmanager
@@ -256,17 +270,21 @@ class Op:
         samples: tuple[dict[str, Any], ...] = ({},),
         shapes: tuple[tuple[Any, ...], ...] = (),
         needs: str = "",
+        outputs: tuple[str, ...] = (),
+        keeps: tuple[str, ...] = (),
     ) -> None:
         self.forward, self.name, self.__doc__ = forward, forward.__name__, forward.__doc__
         self.__name__, self.__module__ = self.name, forward.__module__
         self.elementwise, self.domain, self.samples = elementwise, domain, samples
         self.shapes, self.needs = shapes, needs
+        self.outputs, self.keeps = outputs, keeps
         signature = list(inspect.signature(forward).parameters.values())[1:]
         self.inputs = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
         self.params = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
         self.rules: tuple[Rule | None, ...] = ()
         self.joint: Rule | None = None
+        self.definition: Callable[..., Any] | None = None
         self.on: dict[type, Callable[..., Any]] = {}
         self.pulls: dict[str, Callable[..., None]] = {}
         self.scalar_pull: Callable[..., None] | None = None
@@ -283,6 +301,14 @@ class Op:
         """One rule for all inputs at once, where they share work: it returns a tuple."""
         self.joint = rule
         return self._changed()
+
+    def vjp_of(self, definition: Callable[..., Any]) -> Op:
+        """The gradient of `definition(*inputs, **params)`, which computes the same results as a
+        composition of ops: slower than rules of its own, but written once, and of any order."""
+        from .several import by_definition
+
+        self.definition = definition
+        return self.vjp_joint(by_definition(definition))
 
     def _changed(self) -> Op:
         """What was written from the old rules is forgotten."""
@@ -301,6 +327,8 @@ class Op:
 
         Read off the rules' code, so it cannot be wrong; asking for a shape keeps no data.
         """
+        if self.definition is not None:
+            return frozenset(self.inputs)
         found: set[str] = set()
         for rule in (*self.rules, self.joint):
             if rule is not None:
@@ -317,7 +345,12 @@ class Op:
                 xp = namespaces[type(x)]
                 if xp is not python:
                     break
-        return self.forward(xp, *inputs, **params)
+        z = self.forward(xp, *inputs, **params)
+        return self.handed_out(z) if self.outputs else z
+
+    def handed_out(self, results: Sequence[Any]) -> Any:
+        """What a caller gets of all that the forward returns: the outputs, or the only one."""
+        return results[0] if len(self.outputs) == 1 else tuple(results[: len(self.outputs)])
 
     def recorder(self, kind: type) -> Callable[..., Any]:
         """The function that applies this op to nodes of that kind and records it."""
@@ -362,7 +395,8 @@ def op(forward: Any = None, /, **facts: Any) -> Any:
 
     `domain` is where its tests draw numbers from (one interval, or one per input), `samples` are
     params to test it with, `shapes` the inputs' shapes for each sample, `needs` what an error
-    says that it needs.
+    says that it needs.  A forward that returns a tuple names its `outputs`, and behind them what
+    it `keeps` for its rule (see `several.py`).
     """
     return (lambda f: Op(f, **facts)) if forward is None else Op(forward, **facts)
 

@@ -19,6 +19,7 @@ from backends import namespaces, python, source
 from backends.source import Code
 
 from .node import NO_PARAMS, Op, current, tick
+from .several import bundled
 
 __all__ = ["SELECTORS", "Recorder", "pull", "scalar_pull"]
 
@@ -62,6 +63,24 @@ def make(op, forward):
             z.params = NO_PARAMS
             z.requires_grad = False
         return z
+    return apply
+"""
+
+_APPLY_SEVERAL = """\
+def make(op, forward):
+    def apply({signature}):
+        {lift}
+        try:
+            {compute}
+        except Exception as error:
+            raise explain(op, {inputs}, {params}, error) from None
+        {settle}
+        state = current()
+        if {tracked}:
+            frame = getframe(1)
+            {skip}
+            return bundled(op, raw, {inputs}, {params}, state.scope, frame)
+        return op.handed_out([{kind}.of(x) for x in raw])
     return apply
 """
 
@@ -119,8 +138,9 @@ class Recorder:
     def __init__(self, kind: str, **helpers: Callable[..., Any]) -> None:
         self.kind = kind
         self.names: dict[str, Any] = dict(
-            helpers, HOUSE=HOUSE, NO_PARAMS=NO_PARAMS, current=current, getframe=sys._getframe,
-            namespaces=namespaces, new=object.__new__, python=python, tick=tick, __name__=__name__,
+            helpers, HOUSE=HOUSE, NO_PARAMS=NO_PARAMS, bundled=bundled, current=current,
+            getframe=sys._getframe, namespaces=namespaces, new=object.__new__, python=python,
+            tick=tick, __name__=__name__,
         )  # fmt: skip
         if "agree" not in helpers:
             self.names["xp"] = python
@@ -161,12 +181,16 @@ class Recorder:
             if rule is not None and x not in SELECTORS
         ]
         arrays = "agree" in self.names
-        return _APPLY.format(
+        return (_APPLY_SEVERAL if op.outputs else _APPLY).format(
             kind=self.kind,
             signature=", ".join(signature),
             lift=_lines(lift, 8),
             compute=_lines(_arrays(op, fixed, rest) if arrays else [_scalar(op)], 12),
-            settle=_settle(op, fixed, rest) if arrays else "",
+            settle=_settle_all(op, fixed)
+            if op.outputs
+            else _settle(op, fixed, rest)
+            if arrays
+            else "",
             inputs=f"({', '.join(fixed + ([f'*{rest}'] if rest else []))},)",
             params="{" + ", ".join(f"{p!r}: {p}" for p in op.params) + "}"
             if op.params
@@ -179,9 +203,10 @@ class Recorder:
 def _tracked(op: Op, some: list[str]) -> str:
     """When the result is recorded: every computed number is, an array if an input asks for it."""
     if not op.differentiable:
-        return "False"
+        return "state.recording > 1"  # `record_everything`
     if "dtype" in op.params and some:  # no gradient flows through integers
         some = [f"({' or '.join(some)}) and is_float(raw.dtype)"]
+    some = [*some, "state.recording > 1"] if some else []
     return f"state.recording and ({' or '.join(some)})" if some else "state.recording"
 
 
@@ -240,6 +265,13 @@ def _settle(op: Op, fixed: list[str], rest: str) -> str:
     if fixed[0] in SELECTORS:  # `where(condition, 1.0, 0.0)`: numbers alone are no dtype to keep
         differ += f" or raw.__class__ is not {fixed[1]}_.__class__"
     return f"if {differ}: raw = settle(op, raw, {raws}{keywords})"
+
+
+def _settle_all(op: Op, fixed: list[str]) -> str:
+    """The same for several results; what an op keeps is its own affair."""
+    raws, keywords = ", ".join(f"{x}_" for x in fixed), "".join(f", {p}={p}" for p in op.params)
+    n = len(op.outputs)
+    return f"raw = (*[settle(op, r, {raws}{keywords}) for r in raw[:{n}]], *raw[{n}:])"
 
 
 def _keeps_dtype(op: Op) -> bool:

@@ -13,6 +13,7 @@ from .explain import reraise
 from .node import Freed, Node, Op, State, _state, current, history
 from .ops.shape import astype, sum_to
 from .record import pull
+from .several import Bundle, add_parts, filled, parts_of
 
 __all__ = ["sweep"]
 
@@ -78,7 +79,9 @@ def sweep(
         freed.code, freed.instruction = frame.f_code, frame.f_lasti
     if arrays:
         for x, g in found.items():
-            if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
+            if (
+                not isinstance(x, Bundle) and g.dtype != x.raw.dtype
+            ):  # a bfloat16 array times a Python number is float32
                 found[x] = astype(g, dtype=x.raw.dtype)
     return found
 
@@ -102,9 +105,15 @@ def _pull_joint(
     if any(x.order > node.order for x in inputs):
         _check_fresh(node)
     args = [x.raw for x in inputs] if raw else inputs
-    gradients = op.joint(g, node.raw if raw else node, *args, **node.params)
+    result = node.raw if raw else node
+    if isinstance(node, Bundle):
+        g, result = filled(node, g, raw), result if raw else parts_of(node)
+    gradients = op.joint(g, result, *args, **node.params)
     for x, gx, arg in zip(inputs, gradients, args, strict=True):
         if gx is None or not x.requires_grad or through is not None and x.order not in through:
+            continue
+        if isinstance(x, Bundle):
+            add_parts(found.setdefault(x, {}), gx)
             continue
         if x.is_array and gx.shape != arg.shape:
             gx = sum_to(gx, shape=arg.shape)
@@ -172,7 +181,7 @@ def _check_fresh(node: Node) -> None:
             continue
         if op.inputs[min(i, len(op.inputs) - 1)] in op.saves:
             need = f"{op.name}'s gradient needs the old data"
-        elif node.is_array and _is_view(node.raw, x.raw):
+        elif node.is_array and any(_is_view(z, x.raw) for z in _arrays(node)):
             need = f"the result of {op.name} is a view of it, which has changed with it"
         else:
             continue
@@ -181,6 +190,10 @@ def _check_fresh(node: Node) -> None:
             f"  {names.describe(node)}\n  was computed from it, and {need}. "
             "Call backward before assigning, or compute with a copy."
         )
+
+
+def _arrays(node: Node) -> tuple[Any, ...]:
+    return node.raw if isinstance(node, Bundle) else (node.raw,)
 
 
 def _is_view(view: Any, raw: Any) -> bool:

@@ -19,6 +19,7 @@ from .intake import array_of
 from .node import Node, Op, current, tick
 from .operators import Operators, recorded
 from .reverse import sweep
+from .several import Bundle
 
 
 def _lift(x: Any, op: Op) -> Tensor:
@@ -431,3 +432,4 @@ class Tensor(Operators):
 
 
 recorded.bind(Tensor, lift=_lift)
+Bundle.kind = Tensor

@@ -114,10 +114,23 @@ class Case:
                 arrays.append(np.asarray(random.uniform(low, high, spec)).astype(dtype))
         return arrays
 
+    def __call__(self, *inputs: Any) -> Any:
+        """The op's result; several as one, flat and one behind the other."""
+        z = self.op(*inputs, **self.params)
+        return in_one(z) if isinstance(z, tuple) else z
+
     def __str__(self) -> str:
         told = [str(list(s)) if isinstance(s, tuple) else "index" for s in self.specs]
         params = [f"{k}={v}".replace(" ", "") for k, v in self.params.items()]
         return "-".join([self.op.name, *told, *params])
+
+
+def in_one(results: tuple[Any, ...]) -> Any:
+    """Several results, those of floats, flat and one behind the other."""
+    floats = [z for z in results if z.dtype.kind not in "iub"]
+    if isinstance(floats[0], Tensor):
+        return autograd.functions.concatenate([z.reshape(-1) for z in floats])
+    return np.concatenate([z.reshape(-1) for z in floats])
 
 
 def domain(op: Op, place: int) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from ..names import Names
 from ..node import Freed, Node, Scope, history
 from ..ops.reduce import norm
 from ..reverse import freed_at
+from ..several import Bundle, part
 from .picture import Arrow, Box, Cluster, Kind, Picture, Rankdir
 
 __all__ = ["picture"]
@@ -61,18 +62,25 @@ def picture(*roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = Non
     homes = _homes(nodes)
     for node in nodes:
         cluster = clusters.of(homes.get(node))
+        if isinstance(node, Bundle):  # an op with several results, which are boxes of their own
+            pill = str(node.order)
+            boxes.append(Box(pill, "op", (_symbol(node),), cluster, tooltip=_tell(node)))
+            arrows += [Arrow(str(x.order), pill) for x in node.inputs]
+            continue
         kind = _kind(node, ends)
         boxes.append(
             Box(
                 key=str(node.order),
                 kind=kind,
-                lines=_lines(node, names.given(node) or names.variable(node) or ""),
+                lines=_lines(node, names.given(node) or names.variable(node) or _result(node)),
                 cluster=cluster,
                 tone=None if kind == "constant" else _tone(node),
                 tooltip=names.where(node),
             )
         )
-        if node.op is not None:
+        if node.op is part:
+            arrows.append(Arrow(str(node.inputs[0].order), str(node.order)))
+        elif node.op is not None:
             pill = f"{node.order} {node.op.name}"
             boxes.append(Box(pill, "op", (_symbol(node),), cluster, tooltip=_tell(node)))
             arrows += [Arrow(str(x.order), pill) for x in node.inputs]
@@ -128,6 +136,15 @@ def _kind(node: Node, ends: set[Node]) -> Kind:
     if node.requires_grad:
         return "parameter" if node.is_array else "input"
     return "input" if node.shape else "constant"
+
+
+def _result(node: Node) -> str:
+    """What an op with several results calls this one."""
+    if node.op is not part:
+        return ""
+    (bundle,) = node.inputs
+    assert bundle.op is not None
+    return bundle.op.outputs[int(node.params["index"])]
 
 
 def _symbol(node: Node) -> str:
