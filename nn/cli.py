@@ -5,6 +5,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module, metadata
 from pathlib import Path
@@ -12,11 +13,15 @@ from typing import NoReturn
 
 import backends
 
+from .gallery import examples
+
 EPILOG = """\
 examples:
   glassgrad demo                         an MLP on 1,797 handwritten digits, on the CPU
   glassgrad demo --backend cupy          the same on an NVIDIA GPU
   glassgrad demo --model moons --out m   a scalar MLP and its decision boundary, written to m/
+  glassgrad train                        the gallery: networks of every kind on real data
+  glassgrad train digits_cnn             one of them, written to glassgrad-train/digits_cnn/
   glassgrad doctor                       what this machine has, and how to get what it lacks
 
 AUTOGRAD_BACKEND=cupy is the same choice as --backend cupy, for any program that uses Glassgrad.
@@ -55,7 +60,7 @@ def _run(argv: Sequence[str] | None) -> int:
         from backends import doctor
 
         return doctor.main(as_json=args.json)
-    return _demo(args)
+    return _guarded(args, _train if args.command == "train" else _demo)
 
 
 def version() -> str:
@@ -87,12 +92,25 @@ def _parser() -> Parser:
     demo.add_argument(
         "--model", type=_one_of(MODELS), default=MODELS[0], metavar="NAME", help=" or ".join(MODELS)
     )
-    demo.add_argument(
-        "--backend", type=_one_of(backends.NAMES), metavar="NAME", help=", ".join(backends.NAMES)
+    train = commands.add_parser(
+        "train",
+        help="train one network of the gallery; without a name, list them",
+        epilog=EPILOG,
+        formatter_class=shape,
     )
-    demo.add_argument("--out", type=_folder, metavar="DIR", help="default: glassgrad-demo/NAME")
-    demo.add_argument("--epochs", type=_at_least(1), metavar="N", help="passes over the data")
-    demo.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    train.add_argument("name", nargs="?", type=_one_of(list(examples())), metavar="NAME")
+    for command, default in ((demo, "glassgrad-demo/NAME"), (train, "glassgrad-train/NAME")):
+        command.add_argument(
+            "--backend",
+            type=_one_of(backends.NAMES),
+            metavar="NAME",
+            help=", ".join(backends.NAMES),
+        )
+        command.add_argument("--out", type=_folder, metavar="DIR", help=f"default: {default}")
+        command.add_argument(
+            "--epochs", type=_at_least(1), metavar="N", help="passes over the data"
+        )
+        command.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
     doctor = commands.add_parser("doctor", help="what this machine has, and how to get the rest")
     doctor.add_argument("--json", action="store_true", help="for programs to read")
     return parser
@@ -100,29 +118,53 @@ def _parser() -> Parser:
 
 def _demo(args: argparse.Namespace) -> int:
     out = args.out or Path("glassgrad-demo") / args.model
+    demo = import_module(f"nn.demo.{args.model}")
+    demo.main(out=out, backend=args.backend, epochs=args.epochs, seed=args.seed)
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    gallery = examples()
+    if args.name is None:
+        width = max(map(len, gallery), default=0)
+        for name, example in gallery.items():
+            print(f"{name:<{width}}  {example.title}")
+        return 0
+    example = gallery[args.name]
+    out = args.out or Path("glassgrad-train") / args.name
+    with backends.using(args.backend) if args.backend else nullcontext():
+        results = example.run(out, args.epochs, args.seed)
+    print("\n" + "  ".join(f"{name} {value:g}" for name, value in results.items()))
+    faults = example.missed(results)
+    for fault in faults:
+        print(f"goal missed: {fault}", file=sys.stderr)
+    return 1 if faults and args.epochs is None else 0
+
+
+def _guarded(args: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:
+    """Run a command; what the machine lacks is told in one line."""
+    told = f"glassgrad {args.command}"
     try:
         backends.get(args.backend) if args.backend else backends.current()
-        demo = import_module(f"nn.demo.{args.model}")
-        demo.main(out=out, backend=args.backend, epochs=args.epochs, seed=args.seed)
+        return command(args)
     except backends.BackendError as error:
-        print(f"glassgrad demo: {error}", file=sys.stderr)
+        print(f"{told}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"glassgrad demo: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"{told}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
             raise
         install = f"pip install 'glassgrad[{EXTRAS[missing]}]'"
-        print(f"glassgrad demo: {missing} is not installed: {install}", file=sys.stderr)
+        print(f"{told}: {missing} is not installed: {install}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nglassgrad demo: interrupted", file=sys.stderr)
+        print(f"\n{told}: interrupted", file=sys.stderr)
         return 130  # the shell's number for a program ended by Ctrl-C
-    return 0
 
 
 # --- kinds of argument; argparse puts the option's name before what they say ---------------

@@ -1,0 +1,92 @@
+"""The gallery: the programs in `examples/` that train a model, by name, with what they must reach.
+
+Such a program is a file to be read.  It begins with a docstring whose first line is its title, and
+has two names that are looked for here:
+
+    GOAL = [("accuracy", ">=", 0.99), ("accuracy", ">=", "scikit-learn")]
+
+    def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float]:
+        …train, write pictures and weights into the folder `out`, print what was found…
+        return {"accuracy": 0.994, "scikit-learn": 0.981}
+
+A goal compares a result with a number, or with another result.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import operator
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+__all__ = ["Example", "examples", "missed"]
+
+COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One program of the gallery."""
+
+    name: str
+    path: Path
+    title: str
+
+    def load(self) -> Any:
+        """The program as a module, whose `main` has not run."""
+        name = f"glassgrad_example_{self.name}"
+        spec = importlib.util.spec_from_file_location(name, self.path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and worker processes look a class's module up
+        spec.loader.exec_module(module)
+        return module
+
+    def run(self, out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float]:
+        """Train, in the folder `out`; what `main` returned, and the seconds that it took."""
+        module = self.load()
+        out.mkdir(parents=True, exist_ok=True)
+        start = perf_counter()
+        results = module.main(out, epochs=epochs, seed=seed)
+        return {**results, "seconds": round(perf_counter() - start, 1)}
+
+    def missed(self, results: dict[str, float]) -> list[str]:
+        """What the results do not reach of the program's goal, in words."""
+        return missed(self.load().GOAL, results)
+
+
+def folder() -> Path:
+    """Where the programs lie: in the installed package, or in a checkout beside it."""
+    here = Path(__file__).resolve().parent
+    installed = here / "examples"
+    return installed if installed.is_dir() else here.parent / "examples"
+
+
+def examples() -> dict[str, Example]:
+    """The programs with a `main` and a `GOAL`, by name."""
+    found = {}
+    for path in sorted(folder().glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        names |= {t.id for node in tree.body if isinstance(node, ast.Assign)
+                  for t in node.targets if isinstance(t, ast.Name)}  # fmt: skip
+        if {"main", "GOAL"} <= names:
+            title = (ast.get_docstring(tree) or "").partition("\n")[0]
+            found[path.stem] = Example(path.stem, path, title)
+    return found
+
+
+def missed(goal: list[tuple[str, str, Any]], results: dict[str, float]) -> list[str]:
+    """The comparisons that do not hold."""
+    faults = []
+    for name, relation, other in goal:
+        bound = results[other] if isinstance(other, str) else other
+        if not COMPARISONS[relation](results[name], bound):
+            of = f" ({other})" if isinstance(other, str) else ""
+            faults.append(f"{name} is {results[name]:g}, which is not {relation} {bound:g}{of}")
+    return faults
