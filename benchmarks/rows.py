@@ -117,6 +117,30 @@ def step(arena: Arena, net: str, title: str, target: float) -> list[Line]:
     )  # fmt: skip
 
 
+def network(arena: Arena, net: str, title: str) -> list[Line]:
+    """One eager training step of a larger network beside PyTorch's: its time and its memory."""
+    ours = Entry("Glassgrad", f"networks:glassgrad:{net}")
+    peer = Entry("PyTorch", f"networks:torch:{net}", ("torch",))
+    lines = race(arena, {f"eager step {title}": ours}, [peer], 0.5, tolerance=1e-3)
+    peaks = {}
+    for entry in (ours, peer):  # each in a process of its own, which has computed nothing before
+        with contestants([entry]) as workers:
+            peaks |= {worker.entry.name: worker.ask("peak") for worker in workers}
+    mine, theirs = peaks["Glassgrad"], peaks.get("PyTorch")
+    line = Line(
+        f"peak memory of it, {net}", megabytes(mine), "≤ 1×", None, absent(peer), facts=peaks
+    )
+    if mine and theirs:
+        line.peers, line.ratio = f"PyTorch {megabytes(theirs)}", mine / theirs
+        line.met = line.ratio <= 1
+    return [*lines, line]
+
+
+def megabytes(count: float) -> str:
+    """Bytes as megabytes."""
+    return f"{figures(count / 1e6)} MB"
+
+
 def fit(arena: Arena) -> list[Line]:
     """`fit` per batch beside Keras 3 on each of its backends."""
     backends = {"JAX": ("jax", "jax"), "TensorFlow": ("tensorflow", "tensorflow"),
@@ -217,6 +241,9 @@ ROWS: dict[str, Callable[[Arena], list[Line]]] = {
     "large": partial(
         step, net="large", target=0.9, title="784-512-512-10, batch 128, Adam, cross-entropy"
     ),
+    "cnn": partial(network, net="cnn", title="cnn: conv 32, conv 64, pool, dense 128, batch 64"),
+    "lstm": partial(network, net="lstm", title="lstm: 128 units, 64 steps, batch 32"),
+    "gpt": partial(network, net="gpt", title="gpt: 4 layers of 128, context 64, batch 16"),
     "fit": fit,
     "add": add,
     "chain": chain,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from .contestants import Contestant
+from .contestants import Contestant, resident
 
 
 def main(specification: str) -> None:
@@ -27,11 +27,18 @@ def main(specification: str) -> None:
         "answer": contestant.answer,
         "facts": lambda: contestant.facts,
         "run": contestant.run,
+        "peak": lambda: _peak(contestant),
         "leftovers": lambda steps: _leftovers(contestant.run, steps),
     }
     for line in sys.stdin:
         name, *arguments = json.loads(line)
         print(json.dumps(requests[name](*arguments)), file=answers, flush=True)
+
+
+def _peak(contestant: Contestant) -> int:
+    """Bytes that the program took at most for 30 repetitions, above what its imports took."""
+    contestant.run(30)
+    return resident(peak=True) - int(contestant.facts["imported"])
 
 
 def _leftovers(run: Callable[[int], Any], repetitions: int) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-__all__ = ["Contestant", "repeat"]
+__all__ = ["Contestant", "repeat", "resident"]
 
 
 @dataclass
@@ -41,3 +42,13 @@ def repeat(
         return {"seconds": (perf_counter() - begin) / k}
 
     return run
+
+
+def resident(peak: bool = False) -> int:
+    """Bytes of memory of this process, now or at most so far; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    field = "VmHWM" if peak else "VmRSS"
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(field))
+    return 1024 * int(line.split()[1])
