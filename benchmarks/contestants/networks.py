@@ -4,7 +4,7 @@ cnn   28×28×1 → conv 3×3, 32 → conv 3×3, 64 → max-pool 2 → dense 128
 lstm  embedding 65 → 128, LSTM of 128, 64 steps, batch 32, head 65 at every step
 gpt   4 layers, width 128, 4 heads, context 64, batch 16, vocabulary 65, pre-norm, exact GELU
 
-Both libraries begin with the same weights: the shapes below, Glorot uniform, biases 0, scales 1.
+Both libraries begin with the same weights: Glorot uniform, biases 0, scales 1.
 """
 
 from __future__ import annotations
@@ -21,23 +21,33 @@ from .step import EPSILON, LEARNING_RATE, Training
 VOCABULARY, CONTEXT, WIDTH, LAYERS, HEADS = 65, 64, 128, 4, 4
 
 
-def shapes(net: str) -> list[tuple[int, ...]]:
-    """Of the parameters, in the order and layout of our `nn`."""
+def parameters(net: str) -> list[tuple[str, tuple[int, ...]]]:
+    """("kernel", "bias" or "scale", shape) of each, as our `nn` orders and lays them."""
+
+    def dense(n: int, m: int) -> list[tuple[str, tuple[int, ...]]]:
+        return [("kernel", (n, m)), ("bias", (m,))]
+
     if net == "cnn":
-        return [(3, 3, 1, 32), (32,), (3, 3, 32, 64), (64,), (9216, 128), (128,), (128, 10), (10,)]
+        first: list[tuple[str, tuple[int, ...]]] = [("kernel", (3, 3, 1, 32)), ("bias", (32,))]
+        second: list[tuple[str, tuple[int, ...]]] = [("kernel", (3, 3, 32, 64)), ("bias", (64,))]
+        return [*first, *second, *dense(9216, 128), *dense(128, 10)]
     if net == "lstm":
-        return [(VOCABULARY, WIDTH), (WIDTH, 4 * WIDTH), (WIDTH, 4 * WIDTH), (4 * WIDTH,),
-                (WIDTH, VOCABULARY), (VOCABULARY,)]  # fmt: skip
-    raise NotImplementedError(net)
+        cell = [("kernel", (WIDTH, 4 * WIDTH)), *dense(WIDTH, 4 * WIDTH)]
+        return [("kernel", (VOCABULARY, WIDTH)), *cell, *dense(WIDTH, VOCABULARY)]
+    tables = [("kernel", (VOCABULARY, WIDTH)), ("kernel", (CONTEXT, WIDTH))]
+    norm = [("scale", (WIDTH,)), ("bias", (WIDTH,))]
+    attention = dense(WIDTH, WIDTH) * 4  # queries, keys, values, output
+    thinking = [*dense(WIDTH, 4 * WIDTH), *dense(4 * WIDTH, WIDTH)]
+    return [*tables, *(norm + attention + norm + thinking) * LAYERS, *norm]
 
 
 def weights(net: str) -> list[Any]:
-    """Kernels (…, in, out) by Glorot's rule, biases 0."""
+    """Kernels (…, in, out) by Glorot's rule, scales 1, biases 0."""
     random = np.random.default_rng(1)
     arrays = []
-    for shape in shapes(net):
-        if len(shape) == 1:
-            arrays.append(np.zeros(shape, "float32"))
+    for kind, shape in parameters(net):
+        if kind != "kernel":
+            arrays.append(np.full(shape, float(kind == "scale"), "float32"))
             continue
         fans = prod(shape[:-2]) * (shape[-2] + shape[-1])
         limit = (6 / fans) ** 0.5
@@ -96,7 +106,7 @@ def _ours(net: str) -> Any:
             nn.Embedding(VOCABULARY, WIDTH), nn.LSTM(WIDTH, return_sequences=True),
             nn.Dense(VOCABULARY),
         ])  # fmt: skip
-    raise NotImplementedError(net)
+    return nn.GPT(VOCABULARY, CONTEXT, WIDTH, LAYERS, HEADS)
 
 
 # --- PyTorch ---
@@ -147,7 +157,47 @@ def _theirs(net: str) -> Any:
                 return self.head(self.lstm(self.embedding(ids))[0])
 
         return Net()
-    raise NotImplementedError(net)
+    return _their_gpt()
+
+
+def _their_gpt() -> Any:
+    """A GPT in PyTorch, in the manner of nanoGPT (Karpathy 2022)."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention_norm, self.dense_norm = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+            self.qkv, self.output = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+            self.expand, self.reduce = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+
+        def forward(self, x: Any) -> Any:
+            n, t, c = x.shape
+            q, k, v = (
+                part.view(n, t, HEADS, c // HEADS).transpose(1, 2)
+                for part in self.qkv(self.attention_norm(x)).split(c, dim=2)
+            )
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.output(y.transpose(1, 2).reshape(n, t, c))
+            return x + self.reduce(functional.gelu(self.expand(self.dense_norm(x))))
+
+    class GPT(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(VOCABULARY, WIDTH)
+            self.position = nn.Embedding(CONTEXT, WIDTH)
+            self.blocks = nn.ModuleList([Block() for _ in range(LAYERS)])
+            self.norm = nn.LayerNorm(WIDTH)
+
+        def forward(self, ids: Any) -> Any:
+            x = self.embedding(ids) + self.position(torch.arange(ids.shape[1]))
+            for block in self.blocks:
+                x = block(x)
+            return self.norm(x) @ self.embedding.weight.T  # the head shares the table
+
+    return GPT()
 
 
 def _their_weights(net: str) -> list[Any]:
@@ -159,7 +209,15 @@ def _their_weights(net: str) -> list[Any]:
         return [w.transpose(3, 2, 0, 1) if w.ndim == 4 else w.T for w in arrays]
     if net == "lstm":
         return [arrays[0], *[w.T for w in arrays[1:]]]
-    raise NotImplementedError(net)
+    found, rest = arrays[:2], iter(arrays[2:])
+    for _ in range(LAYERS):  # theirs: both norms, then one matrix for queries, keys and values
+        first = [next(rest), next(rest)]
+        kernels, biases = zip(*[(next(rest).T, next(rest)) for _ in range(4)], strict=True)
+        second = [next(rest), next(rest)]
+        dense = [w.T for w in (next(rest) for _ in range(4))]
+        qkv = [np.concatenate(kernels[:3]), np.concatenate(biases[:3])]
+        found += [*first, *second, *qkv, kernels[3], biases[3], *dense]
+    return [*found, *rest]
 
 
 def _their_batch(net: str, x: Any) -> Any:
