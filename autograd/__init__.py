@@ -24,10 +24,10 @@ from .create import (
 )  # fmt: skip
 from .errors import AutogradError, DomainError, DTypeError, GraphError, RuleError, ShapeError
 from .functions import (
-    cat, concatenate, diagonal, einsum, elu, expand_dims, flatten, flip, gather, gelu, hardtanh,
-    leaky_relu, log_sigmoid, mish, one_hot, outer, pad, repeat, roll, scatter_add, selu, silu,
-    softmax_cross_entropy, softsign, sort, split, squeeze, stack, swapaxes, take_along_axis, tile,
-    to, topk, trace,
+    attention, attention_weights, cat, concatenate, diagonal, einsum, elu, embedding, expand_dims,
+    flatten, flip, gather, gelu, hardtanh, leaky_relu, log_sigmoid, mish, one_hot, outer, pad,
+    repeat, roll, rotary, scatter_add, selu, silu, softmax_cross_entropy, softsign, sort, split,
+    squeeze, stack, swapaxes, take_along_axis, tile, to, topk, trace,
 )  # fmt: skip
 from .node import enable_grad, no_grad
 from .ops.elementwise import (
@@ -49,6 +49,7 @@ from .recompute import checkpoint
 from .tensor import Tensor
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .value import Value
+from .windows import avg_pool, conv, conv_transpose, max_pool
 
 permute = transpose
 
@@ -74,18 +75,21 @@ __all__ = [
     "astype", "broadcast_to", "cat", "concatenate", "diagonal", "expand_dims", "flatten", "flip",
     "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile",
     "to", "transpose", "tril", "triu",
+    # windows
+    "avg_pool", "conv", "conv_transpose", "max_pool",
     # products and choices
-    "affine", "einsum", "gather", "matmul", "one_hot", "outer", "scatter_add",
-    "softmax_cross_entropy", "take_along_axis", "trace",
+    "affine", "attention", "attention_weights", "einsum", "embedding", "gather", "matmul",
+    "one_hot", "outer", "rotary", "scatter_add", "softmax_cross_entropy", "take_along_axis",
+    "trace",
     # activations
     "elu", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "mish", "selu", "silu", "softsign",
     # errors
     "AutogradError", "DTypeError", "DomainError", "GraphError", "RuleError", "ShapeError",
     # rooms, and what they are entered for
-    "check", "draw", "draw_dot", "errors", "functions", "view",
+    "check", "draw", "draw_dot", "errors", "fft", "functions", "linalg", "view",
 ]  # fmt: skip
 
-_LATER = ("check", "expand", "view")
+_LATER = ("check", "expand", "fft", "linalg", "view")
 """Rooms that are entered when first used, so that importing the engine stays quick."""
 
 

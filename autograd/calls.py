@@ -143,7 +143,7 @@ class Call:
                     f"{name}: the function returned {type(y).__name__} {y!r:.60}, which has left "
                     "the graph. Return tensors (or values): no .item(), .numpy() or float()."
                 )
-        self.attached = current().recording and bool(outside(self.outputs, start))
+        self.attached = bool(current().recording) and bool(outside(self.outputs, start))
 
     def pull(
         self, outputs: Sequence[Node], gs: Sequence[Node], create_graph: bool, retain: bool

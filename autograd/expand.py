@@ -25,6 +25,7 @@ from backends import namespaces
 from . import names
 from .errors import AutogradError, GraphError
 from .node import Freed, Node, Op, State, _state, history
+from .several import Bundle, part
 from .tensor import Tensor
 from .value import Value
 
@@ -52,15 +53,23 @@ def expand(*outputs: Tensor) -> dict[Node, Any]:
             f"values: {names.describe(outputs[0])} stands for about {count:,} scalars; the limit "
             f"is {LIMIT:,}. Expand the loss of a small batch, or a part of the network."
         )
+    return _expanded(nodes, {})
+
+
+def _expanded(nodes: list[Node], found: dict[Node, Any]) -> dict[Node, Any]:
+    """Expand nodes, newest first, unless they are found already."""
     named = names.Names(nodes, names.user_frame())
-    found: dict[Node, Any] = {}
     while nodes:
         node = nodes.pop()
+        if node in found:
+            continue
         token = _state.set(State(True, node.scope))
         try:
             found[node] = _leaf(node) if node.op is None else _computed(node, node.op, found)
         finally:
             _state.reset(token)
+        if isinstance(node, Bundle):
+            continue
         _name(found[node], named.given(node) or named.variable(node))
     return found
 
@@ -79,7 +88,8 @@ def _scalars(node: Node) -> int:
 
 
 def _size(node: Node) -> int:
-    return int(prod(node.shape))
+    """How many numbers a node holds."""
+    return sum(x.size for x in node.raw) if isinstance(node, Bundle) else int(prod(node.shape))
 
 
 def _leaf(node: Node) -> Any:
@@ -120,15 +130,22 @@ def _computed(node: Node, op: Op, found: dict[Node, Any]) -> Any:
                 "was computed from it. Compute that anew."
             )
     roles = [op.inputs[min(i, len(op.inputs) - 1)] for i in range(len(node.inputs))]
+    if op is part:
+        return found[node.inputs[0]][node.params["index"]]
     arrays = [
         _on_host(x) if role == "index" else found[x]
         for role, x in zip(roles, node.inputs, strict=True)
     ]
     try:
+        if op.meaning is not None:
+            return _meant(node, op.meaning, found)
         if op.elementwise:
             result = _each(op, arrays, node.params)
         elif op.name in _FORMS:
             result = _FORMS[op.name](*arrays, **node.params)
+        elif len(arrays) == 1 and arrays[0].ndim == 0 and "keepdims" in op.params:
+            # a reduction of one number: of shape (1,), as NumPy unpacks what has shape ()
+            result = op.forward(_objects, arrays[0].reshape(1))
         else:
             result = op.forward(_objects, *arrays, **node.params)
         return _only_values(result, node.shape)
@@ -138,9 +155,21 @@ def _computed(node: Node, op: Op, found: dict[Node, Any]) -> Any:
         ) from error
 
 
+def _meant(node: Node, meaning: Callable[..., Any], found: dict[Node, Any]) -> Any:
+    """The elements of what a fused op computes, by what it means in simpler ones."""
+    points = [Tensor.of(x.raw, requires_grad=x.raw.dtype.kind not in "iub") for x in node.inputs]
+    z = meaning(*points, **node.params)
+    results = z if isinstance(z, tuple) else (z,)
+    inside: dict[Node, Any] = dict(zip(points, map(found.get, node.inputs), strict=True))
+    inside = _expanded(history(*results), inside)
+    scalars = tuple([inside[x] for x in results])
+    return scalars if isinstance(node, Bundle) else scalars[0]
+
+
 def _each(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """An elementwise operation applied to one element after the other, with broadcasting."""
-    return host.frompyfunc(lambda *xs: op(*xs, **params), len(arrays), 1)(*arrays)
+    each = host.frompyfunc(lambda *xs: op(*xs, **params), len(arrays), 1)
+    return _boxed(each)(*arrays)
 
 
 def _only_values(result: Any, shape: tuple[int, ...]) -> Any:
@@ -149,6 +178,8 @@ def _only_values(result: Any, shape: tuple[int, ...]) -> Any:
     scalars[...] = result
     flat = scalars.reshape(-1)
     for i, x in enumerate(flat):
+        if isinstance(x, host.ndarray):  # of shape (), as an element that was put somewhere
+            flat[i] = x = x[()]
         if not isinstance(x, Value):
             flat[i] = Value(x, requires_grad=False)
     return scalars
@@ -160,7 +191,8 @@ class _Objects:
     def __getattr__(self, name: str) -> Any:
         op = Op.table.get(name)
         if op is None or not op.elementwise:
-            return getattr(host, name)
+            found = getattr(host, name)
+            return _boxed(found) if callable(found) and not isinstance(found, type) else found
         return lambda *arrays: _each(op, arrays, {})
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
@@ -176,12 +208,26 @@ class _Objects:
         return host.frompyfunc(lambda v: v.sqrt() if v.raw else v * 0, 1, 1)(x)
 
 
+def _boxed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose result is an array also where NumPy gives its one element."""
+
+    def boxed(*args: Any, **options: Any) -> Any:
+        z = function(*args, **options)
+        if not isinstance(z, Value):
+            return z
+        box = host.empty((), dtype=object)
+        box[()] = z
+        return box
+
+    return boxed
+
+
 host = backends.get("numpy")
 _objects = _Objects()
 
 
 def _data(x: Any) -> Any:
-    return host.frompyfunc(lambda v: v.raw, 1, 1)(x).astype("float64")
+    return host.asarray(host.frompyfunc(lambda v: v.raw, 1, 1)(x)).astype("float64")
 
 
 def _extreme(better: Op) -> Callable[..., Any]:

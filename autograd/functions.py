@@ -15,6 +15,7 @@ import backends
 from .errors import DTypeError, ShapeError
 from .explain import explain, refuse
 from .node import Node, op
+from .ops import attention as a
 from .ops import elementwise as e
 from .ops import index as i
 from .ops import linear as l
@@ -325,6 +326,13 @@ def take_along_axis(x: Any, index: Any, axis: int) -> Any:
     return i.gather(x, s.broadcast_to(index, shape=shape), axis=axis)
 
 
+def embedding(x: Any, index: Any) -> Any:
+    """For each integer of `index` that row of the table x (rows, …); negative ones are errors."""
+    if not _are_labels(index, x.shape[0]):
+        raise explain(i.embedding, (x, index), {}, IndexError("an index of no row"))
+    return i.embedding(x, index)
+
+
 def one_hot(labels: Any, classes: int, dtype: Any = "float32") -> Any:
     """A new last axis with 1 at the label and 0 elsewhere."""
     if not _are_labels(labels, classes):
@@ -370,6 +378,56 @@ def topk(x: Any, k: int, axis: int = -1) -> tuple[Any, Any]:
     return i.gather(x, first, axis=axis), first
 
 
+# --- attention ---
+
+
+def attention(
+    q: Any, k: Any, v: Any, mask: Any = None, causal: bool = False, scale: float | None = None
+) -> Any:
+    """softmax(scale · q kᵀ + mask) v (Vaswani et al. 2017, eq. 1): for each query the mean of the
+    values, weighted by how well their keys match it.
+
+    q (..., Tq, D), k (..., Tk, D) and v (..., Tk, E) make (..., Tq, E); `scale` is 1/√D by default.
+    `mask` broadcasts to (..., Tq, Tk): truth values, true where a query may see a key, or floats
+    that are added to the scores.  `causal` lets no query see a later key; where there are more keys
+    than queries, the last of both stand side by side, as when a text is continued.  A query that
+    sees no key at all gets 0.
+    """
+    return a.attention(q, k, v, _scores_mask(mask, q), causal=causal, scale=scale)
+
+
+def attention_weights(
+    q: Any, k: Any, mask: Any = None, causal: bool = False, scale: float | None = None
+) -> Any:
+    """How much each query looks at each key, (..., Tq, Tk): what `attention` weights values by."""
+    return a.attention_weights(q, k, _scores_mask(mask, q), causal, scale)
+
+
+def _scores_mask(mask: Any, q: Any) -> Any:
+    """What to add to the scores: nothing, -inf where truth values are false, or floats as given."""
+    if mask is None:
+        return 0.0
+    mask = mask if isinstance(mask, Node) else type(q)(mask, backend=q.backend)
+    if mask.dtype.kind in "iu":
+        raise refuse(
+            DTypeError,
+            f"attention: the mask holds {mask.dtype}, and it is not clear what they mean",
+            "Truth values say which keys are seen: mask != 0. Floats are added to the scores.",
+            q, mask,
+        )  # fmt: skip
+    if mask.dtype.kind != "b":
+        return mask
+    return s.astype(e.where(mask, 0.0, -math.inf), dtype=q.dtype)
+
+
+def rotary(x: Any, positions: Any, base: float = 10000.0) -> Any:
+    """x (..., T, D) turned by its rows' positions (T,), pair by pair (Su et al. 2021, eq. 14).
+
+    The product of two turned rows depends on how far apart they are, not on where they are.
+    """
+    return a.rotary(x, positions, base=base)
+
+
 # --- activations ---
 
 
@@ -392,7 +450,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     """x Φ(x) (Hendrycks & Gimpel 2016), exact by erf, or with tanh as in GPT-2."""
     if approximate:
         return 0.5 * x * (1 + e.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * (1 + e.erf(x * math.sqrt(0.5)))
+    return e.gelu(x)
 
 
 def silu(x: Any) -> Any:

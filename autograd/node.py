@@ -118,7 +118,7 @@ class enable_grad(no_grad):
     recording = True
 
 
-class record_everything(no_grad):
+class record_everything(no_grad):  # noqa: N801
     """Record every operation, also what needs no gradient: comparisons, and what constants give.
 
     For those who read a whole computation rather than differentiate it, such as the ONNX export.
@@ -285,6 +285,7 @@ class Op:
         self.rules: tuple[Rule | None, ...] = ()
         self.joint: Rule | None = None
         self.definition: Callable[..., Any] | None = None
+        self.meaning: Callable[..., Any] | None = None
         self.on: dict[type, Callable[..., Any]] = {}
         self.pulls: dict[str, Callable[..., None]] = {}
         self.scalar_pull: Callable[..., None] | None = None
@@ -309,6 +310,14 @@ class Op:
 
         self.definition = definition
         return self.vjp_joint(by_definition(definition))
+
+    def means(self, definition: Callable[..., Any]) -> Op:
+        """What a fused op computes, `definition(*inputs, **params)`, as a composition of ops.
+
+        Whoever knows simpler ops only reads it: `tensor.values()`, the export, tests.
+        """
+        self.meaning = definition
+        return self
 
     def _changed(self) -> Op:
         """What was written from the old rules is forgotten."""

@@ -18,6 +18,7 @@ from .errors import AutogradError, DTypeError, GraphError, ShapeError
 from .intake import array_of
 from .node import Node, Op, current, tick
 from .operators import Operators, recorded
+from .ops import shape as shapes
 from .reverse import sweep
 from .several import Bundle
 
@@ -204,7 +205,9 @@ class Tensor(Operators):
 
         A leaf's array is copied, for `assign` may change it later.
         """
-        return Tensor.of(self.raw.copy() if self.op is None else self.raw)
+        if self.op is None and current().recording < 2:
+            return Tensor.of(self.raw.copy())
+        return _detach(self)  # which `record_everything` records
 
     def clone(self) -> Tensor:
         """A copy that is part of the graph."""
@@ -432,4 +435,5 @@ class Tensor(Operators):
 
 
 recorded.bind(Tensor, lift=_lift)
+_detach = shapes.detach.recorder(Tensor)
 Bundle.kind = Tensor

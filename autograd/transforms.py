@@ -145,7 +145,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
     def pull(g: Any) -> tuple[Any, ...]:
         gs = like("vjp", g, run.outputs, "gradients")
-        create = current().recording and (run.attached or any(g.requires_grad for g in gs))
+        create = bool(current().recording) and (run.attached or any(g.requires_grad for g in gs))
         pulled: tuple[Any, ...] = run.in_structure(run.pull(run.outputs, gs, create, retain=True))
         return pulled
 
@@ -161,7 +161,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     """
     run = Call("jvp", f, _tuple(primals), range(len(_tuple(primals))), {})
     vs = like("jvp", tangents, run.variables, "tangents")
-    attached = current().recording and (run.attached or any(v.requires_grad for v in vs))
+    attached = bool(current().recording) and (run.attached or any(v.requires_grad for v in vs))
     seeds = [constant(y, 0) for y in run.outputs]
     for seed in seeds:
         seed.requires_grad = True

@@ -17,6 +17,8 @@ from . import nvidia, special
 from .errors import BackendError
 
 name = "cupy"
+workspace = 2**28
+"""Bytes that a convolution computes with at a time."""
 
 
 def _obstacle() -> BackendError | None:
@@ -28,6 +30,7 @@ def _obstacle() -> BackendError | None:
 try:
     import cupy
     from cupy import *  # noqa: F403
+    from cupyx import errstate as _errstate
     from cupyx import scatter_add as _scatter_add
     from cupyx.scipy import special as _special
 except ImportError as _error:
@@ -104,14 +107,36 @@ cumsum, cumprod = _widened(cupy.cumsum), _widened(cupy.cumprod)
 _einsum, _matmul = _widened(cupy.einsum), _widened(cupy.matmul)
 
 
-def matmul(x: Any, y: Any) -> Any:
+def matmul(x: Any, y: Any, out: Any = None) -> Any:
     """Matrix product; cuBLAS multiplies two matrices of bfloat16 as they are, CuPy no batches."""
+    if out is not None:
+        return cupy.matmul(x, y, out=out)
     return (cupy.matmul if x.ndim == y.ndim == 2 else _matmul)(x, y)
 
 
 def einsum(subscripts: str, *xs: Any, optimize: bool = False) -> Any:
     """Einstein summation."""
     return _einsum(subscripts, *xs, optimize=optimize)
+
+
+class _Linalg:
+    """`cupy.linalg`, where a matrix that has no inverse or factor is an error, as in NumPy.
+
+    CuPy would return NaN or worse, rather than wait for the device to tell.
+    """
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        inner: Callable[..., Any] = getattr(cupy.linalg, function)
+
+        @wraps(inner)
+        def checked(*args: Any, **options: Any) -> Any:
+            with _errstate(linalg="raise"):
+                return inner(*args, **options)
+
+        return checked
+
+
+linalg = _Linalg()
 
 
 @_widened
@@ -124,6 +149,18 @@ def argsort(x: Any, axis: int = -1, kind: str | None = None) -> Any:
 def erf(x: Any) -> Any:
     """Error function, to the last bits of x's dtype."""
     return _special.erf(x).astype(x.dtype, copy=False)
+
+
+@_widened
+def normal_cdf(x: Any) -> Any:
+    """Distribution function of the standard normal, in x's dtype."""
+    return _special.ndtr(x).astype(x.dtype, copy=False)
+
+
+@_widened
+def normal_pdf(x: Any) -> Any:
+    """Density of the standard normal, in x's dtype."""
+    return special.normal_pdf(cupy, x)
 
 
 @_widened
@@ -140,9 +177,19 @@ def xlogy(x: Any, y: Any) -> Any:
     return z.astype(cupy.float16) if half else z
 
 
+def add_at(z: Any, index: Any, y: Any) -> Any:
+    """z, to which y has been added at the index; indices that occur twice are added twice."""
+    _scatter_add(z, index, y)
+    return z
+
+
 @_widened
 def scatter_add(x: Any, index: Any, y: Any) -> Any:
     """A copy of x with y added at the index; indices that occur twice are added twice."""
-    z = x.copy()
-    _scatter_add(z, index, y)
-    return z
+    return add_at(x.copy(), index, y)
+
+
+def windows(x: Any, size: Any, out: Any, stride: Any, dilation: Any) -> Any:
+    """A view (N, *out, *size, C) of x (N, *spatial, C): the windows that slide over it."""
+    shape, strides = special.windows(x, size, out, stride, dilation)
+    return cupy.lib.stride_tricks.as_strided(x, shape, strides)

@@ -13,6 +13,14 @@ from .errors import BackendError
 
 name = "numpy"
 array_type = numpy.ndarray
+workspace = 2**22
+"""Bytes that a convolution computes with at a time: a share of the processor's cache."""
+
+
+# glibc gives the memory of large arrays back to the system as they are freed, and the system then
+# clears every page anew for the next training step.  Once an array of nearly 32 MiB was freed,
+# mallopt(3) says, it keeps as much for reuse.  The pages of this one are never touched.
+numpy.empty(2**25 - 2**16, "u1")
 
 
 def check() -> None:
@@ -80,6 +88,16 @@ def erf(x: Any) -> Any:
     return special.erf(numpy, x)
 
 
+def normal_cdf(x: Any) -> Any:
+    """Distribution function of the standard normal, in x's dtype."""
+    return special.normal_cdf(numpy, x)
+
+
+def normal_pdf(x: Any) -> Any:
+    """Density of the standard normal, in x's dtype."""
+    return special.normal_pdf(numpy, x)
+
+
 def sigmoid(x: Any) -> Any:
     """Logistic function, without overflow."""
     return special.sigmoid(numpy, x)
@@ -90,8 +108,25 @@ def xlogy(x: Any, y: Any) -> Any:
     return special.xlogy(numpy, x, y)
 
 
+def add_at(z: Any, index: Any, y: Any) -> Any:
+    """z, to which y has been added at the index; indices that occur twice are added twice."""
+    rows = index[0] if len(index) == 1 and z.flags.c_contiguous else None
+    if isinstance(rows, numpy.ndarray) and rows.dtype.kind in "iu" and z.ndim > 1:
+        # NumPy adds quickly where one index counts the elements: five times as fast here
+        y, width = numpy.broadcast_to(y, rows.shape + z.shape[1:]), z[:1].size
+        places = rows.reshape(-1, 1).astype("int64") * width + numpy.arange(width)
+        numpy.add.at(z.reshape(-1), places.reshape(-1), y.reshape(-1))
+    else:
+        numpy.add.at(z, index, y)
+    return z
+
+
 def scatter_add(x: Any, index: Any, y: Any) -> Any:
     """A copy of x with y added at the index; indices that occur twice are added twice."""
-    z = x.copy()
-    numpy.add.at(z, index, y)
-    return z
+    return add_at(x.copy(), index, y)
+
+
+def windows(x: Any, size: Any, out: Any, stride: Any, dilation: Any) -> Any:
+    """A view (N, *out, *size, C) of x (N, *spatial, C): the windows that slide over it."""
+    shape, strides = special.windows(x, size, out, stride, dilation)
+    return lib.stride_tricks.as_strided(x, shape, strides)  # noqa: F405

@@ -36,8 +36,8 @@ from typing import Any
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cos", "cosh",
     "erf", "exp", "expm1", "floor", "invert", "log", "log1p", "logical_and", "logical_or",
-    "logical_xor", "maximum", "minimum", "name", "round", "sigmoid", "sign", "sin", "sinh",
-    "sqrt", "tan", "tanh", "to_host", "where", "xlogy",
+    "logical_xor", "maximum", "minimum", "name", "normal_cdf", "normal_pdf", "round", "sigmoid",
+    "sign", "sin", "sinh", "sqrt", "tan", "tanh", "to_host", "where", "xlogy",
 ]  # fmt: skip
 
 name = "python"
@@ -70,6 +70,16 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 def sign(x: Any) -> Any:
     """-1, 0 or 1, of the type of x; NaN stays NaN."""
     return x if x != x else type(x)((x > 0) - (x < 0))
+
+
+def normal_cdf(x: Any) -> Any:
+    """Distribution function of the standard normal."""
+    return 0.5 * math.erfc(-x * math.sqrt(0.5))
+
+
+def normal_pdf(x: Any) -> Any:
+    """Density of the standard normal."""
+    return exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
 def sigmoid(x: Any) -> Any:

@@ -1,5 +1,6 @@
 """Functions that array libraries lack, written once against any of them."""
 
+import math
 from typing import Any
 
 # Up to 1: erf(x) = x + x p(x²), where p interpolates erf(√y) / √y - 1 at the 12 Chebyshev nodes of
@@ -23,10 +24,13 @@ _FAR = (
 
 
 def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
-    """The polynomial with these coefficients, highest power first, at x."""
-    total = coefficients[0]
-    for c in coefficients[1:]:
-        total = total * x + c
+    """The polynomial with these coefficients, highest power first, at x; in one array, in place:
+    with a new one for each term it takes ten times as long."""
+    total = coefficients[0] * x
+    for c in coefficients[1:-1]:
+        total += c
+        total *= x
+    total += coefficients[-1]
     return total
 
 
@@ -39,13 +43,59 @@ def erf(xp: Any, x: Any) -> Any:
         y = erf(xp, x.astype("float32"))
         return y.astype(x.dtype) if x.dtype.kind in "fV" else y
     a = xp.abs(x)
-    near = xp.minimum(a, 1.0)
-    y = near + near * _horner(_NEAR, near * near)
+    near = xp.clip(a, 0.0, 1.0)
+    y = _horner(_NEAR, near * near)
+    y *= near
+    y += near
     if x.size and not a.max() <= 1.0:
-        far = xp.minimum(xp.maximum(a, 1.0), 6.0)
-        erfc = xp.exp(-far * far) * (_horner(_FAR[0], far) / _horner(_FAR[1], far))
+        far = xp.clip(a, 1.0, 6.0)
+        erfc = _horner(_FAR[0], far)
+        erfc /= _horner(_FAR[1], far)
+        far *= -far
+        erfc *= xp.exp(far)
         y = xp.where(a <= 1.0, y, 1.0 - erfc)
     return xp.copysign(y, x)
+
+
+# In float32 the distribution function is ½ + ½ tanh(x R(x²)), the form that the tanh approximation
+# of GELU has with R of degree 1. Of degree 6, fitted for the smallest error of tanh on [0, 6.2], it
+# is right to the last bit of ½: 7e-8. Highest power first.
+_CDF = (
+    1.7561706132711163e-9, -1.322633356733809e-7, 3.964744377060655e-6, -5.530619353514345e-5,
+    -3.259497587277996e-5, 3.633308457410568e-2, 7.978849414603579e-1,
+)  # fmt: skip
+
+
+def normal_cdf(xp: Any, x: Any) -> Any:
+    """Distribution function of the standard normal: ½ + ½ erf(x / √2), in the dtype of x."""
+    if x.dtype.itemsize < 4 and x.dtype.kind in "fV":
+        return normal_cdf(xp, x.astype("float32")).astype(x.dtype)
+    if x.dtype != "float32":
+        return 0.5 + 0.5 * erf(xp, x * math.sqrt(0.5))
+    x = xp.clip(x, -7.0, 7.0)  # where it is 0 and 1
+    z = _horner(_CDF, x * x)
+    z *= x
+    z = xp.tanh(z)
+    z *= 0.5
+    z += 0.5
+    return z
+
+
+_PDF = {"f": 15.0, "d": 39.0}
+"""From where the normal density is 0, by the dtype's letter."""
+
+
+def normal_pdf(xp: Any, x: Any) -> Any:
+    """Density of the standard normal, exp(-x²/2) / √2π, in the dtype of x."""
+    if x.dtype.itemsize < 4 and x.dtype.kind in "fV":
+        return normal_pdf(xp, x.astype("float32")).astype(x.dtype)
+    end = _PDF.get(x.dtype.char, 39.0)
+    x = xp.clip(x, -end, end)  # the square must not overflow
+    z = x * x
+    z *= -0.5
+    z = xp.exp(z)
+    z *= 1 / math.sqrt(2 * math.pi)
+    return z
 
 
 _LOWEST = {"e": -11.0, "f": -88.0, "E": -88.0, "F": -88.0}
@@ -60,3 +110,11 @@ def sigmoid(xp: Any, x: Any) -> Any:
 def xlogy(xp: Any, x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0, whatever y is."""
     return x * xp.log(xp.where(x == 0, xp.ones_like(y), y))
+
+
+def windows(x: Any, size: Any, out: Any, stride: Any, dilation: Any) -> tuple[Any, Any]:
+    """Shape and strides of the view (N, *out, *size, C) of x (N, *spatial, C) by windows."""
+    batch, *steps, channel = x.strides
+    moves = [n * s for n, s in zip(steps, stride, strict=True)]
+    taps = [n * d for n, d in zip(steps, dilation, strict=True)]
+    return (len(x), *out, *size, x.shape[-1]), (batch, *moves, *taps, channel)

@@ -30,6 +30,8 @@ from . import numpy as host
 from .errors import BackendError
 
 name = "strict"
+workspace = 2**10
+"""Bytes that a convolution computes with at a time: so few that tests see several blocks."""
 
 CREATORS = frozenset("arange empty eye full linspace ones tri zeros".split())
 """Functions that make an array out of sizes and numbers."""
@@ -44,8 +46,9 @@ FUNCTIONS = CREATORS | frozenset(
     acos acosh asin asinh atan atan2 atanh
     all any argmax argmin count_nonzero cumprod cumsum max mean min prod std sum var
     argsort bincount sort take take_along_axis where clip round nan_to_num
-    broadcast_to concatenate copy diagonal empty_like expand_dims flip full_like moveaxis ones_like
-    pad ravel repeat reshape roll split squeeze stack swapaxes tile transpose tril triu zeros_like
+    broadcast_to concatenate copy diagonal empty_like expand_dims flip full_like imag moveaxis
+    ones_like pad ravel real repeat reshape roll split squeeze stack swapaxes tile transpose tril
+    triu zeros_like
     dot einsum matmul outer tensordot vdot
     may_share_memory
     """.split()
@@ -285,20 +288,44 @@ def __getattr__(function: str) -> Any:
             "add it to backends.strict.FUNCTIONS."
         )
     inner = getattr(host, function)
-    free = function in CREATORS or isinstance(inner, numpy.ufunc)
+    return _kernel(function, inner, function in CREATORS or isinstance(inner, numpy.ufunc))
+
+
+def _kernel(label: str, inner: Callable[..., Any], free: bool = False) -> Callable[..., Any]:
+    """A function on the device's arrays; unless it is free, the first argument is or holds one."""
 
     def kernel(*args: Any, **options: Any) -> Any:
-        bare, named = _bare(args, function), {k: _bare(v, function) for k, v in options.items()}
+        bare, named = _bare(args, label), {k: _bare(v, label) for k, v in options.items()}
         first = next((x for x in args if not isinstance(x, str)), None)
         given = first if isinstance(first, (list, tuple)) else [first]
         if not free and not any(isinstance(x, Array) for x in given):
             raise BackendError(
-                f"strict: {function} needs an array of the device first, not {_told(first)}"
+                f"strict: {label} needs an array of the device first, not {_told(first)}"
             )
-        return _launch(function, inner, *bare, **named)
+        return _launch(label, inner, *bare, **named)
 
-    kernel.__name__, kernel.__doc__ = function, f"`numpy.{function}` on the device's arrays."
+    kernel.__name__, kernel.__doc__ = label, f"`numpy.{label}` on the device's arrays."
     return kernel
+
+
+class _Door:
+    """A room of the namespace, such as `linalg`, with the functions that CuPy's has too."""
+
+    def __init__(self, room: str, functions: str) -> None:
+        self.room, self.functions = room, frozenset(functions.split())
+
+    def __getattr__(self, function: str) -> Any:
+        if function not in self.functions:
+            raise AttributeError(
+                f"strict.{self.room} has no {function!r}. If CuPy has it and means the same by it, "
+                f"add it to backends.strict.{self.room}."
+            )
+        inner = getattr(getattr(host, self.room), function)
+        return _kernel(f"{self.room}.{function}", inner)
+
+
+linalg = _Door("linalg", "cholesky det eigh inv qr slogdet solve svd")
+fft = _Door("fft", "fft ifft irfft rfft")
 
 
 def array(data: Any, dtype: Any = None) -> Array:
@@ -352,6 +379,16 @@ def erf(x: Array) -> Any:
     return _launch("erf", host.erf, _bare(x, "erf"))
 
 
+def normal_cdf(x: Array) -> Any:
+    """Distribution function of the standard normal, in x's dtype."""
+    return _launch("normal_cdf", host.normal_cdf, _bare(x, "normal_cdf"))
+
+
+def normal_pdf(x: Array) -> Any:
+    """Density of the standard normal, in x's dtype."""
+    return _launch("normal_pdf", host.normal_pdf, _bare(x, "normal_pdf"))
+
+
 def sigmoid(x: Array) -> Any:
     """Logistic function, without overflow."""
     return _launch("sigmoid", host.sigmoid, _bare(x, "sigmoid"))
@@ -362,7 +399,19 @@ def xlogy(x: Any, y: Any) -> Any:
     return _launch("xlogy", host.xlogy, _bare(x, "xlogy"), _bare(y, "xlogy"))
 
 
+def add_at(z: Array, index: Any, y: Any) -> Any:
+    """z, to which y has been added at the index; indices that occur twice are added twice."""
+    place, added = z._key(index), _bare(y, "add_at")
+    _launch("add_at", host.add_at, z._inside, place, added)
+    return z
+
+
 def scatter_add(x: Array, index: Any, y: Any) -> Any:
     """A copy of x with y added at the index; indices that occur twice are added twice."""
     place, added = x._key(index), _bare(y, "scatter_add")
     return _launch("scatter_add", host.scatter_add, x._inside, place, added)
+
+
+def windows(x: Array, size: Any, out: Any, stride: Any, dilation: Any) -> Any:
+    """A view (N, *out, *size, C) of x (N, *spatial, C): the windows that slide over it."""
+    return _launch("windows", host.windows, _bare(x, "windows"), size, out, stride, dilation)

@@ -12,21 +12,41 @@
 from . import engine as engine
 
 # isort: split
-from . import activations, data, init, layers, losses, metrics, models, optim, scalar, train
+from . import (
+    activations,
+    constraints,
+    data,
+    init,
+    layers,
+    losses,
+    metrics,
+    models,
+    onnx,
+    optim,
+    plot,
+    regularizers,
+    scalar,
+    train,
+)  # fmt: skip
 from .activations import *
+from .constraints import MaxNorm, MinMax, NonNeg, UnitNorm
 from .layers import *
 from .losses import *
 from .metrics import Metric
 from .mode import training
 from .models import *
 from .module import Module
+from .onnx import export_onnx, import_onnx
 from .optim import *
+from .pytorch import load_pytorch
+from .regularizers import L1, L1L2, L2
 from .train import *
 
 __all__ = [
-    "Module", "Metric", "training",
+    "L1", "L1L2", "L2", "MaxNorm", "Metric", "MinMax", "Module", "NonNeg", "UnitNorm",
+    "export_onnx", "import_onnx", "load_pytorch", "training",
     *activations.__all__, *layers.__all__, *losses.__all__, *models.__all__, *optim.__all__,
     *train.__all__,
-    "activations", "data", "init", "layers", "losses", "metrics", "models", "optim", "scalar",
-    "train",
+    "activations", "constraints", "data", "init", "layers", "losses", "metrics", "models", "onnx",
+    "optim", "plot", "regularizers", "scalar", "train",
 ]  # fmt: skip

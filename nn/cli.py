@@ -28,7 +28,10 @@ AUTOGRAD_BACKEND=cupy is the same choice as --backend cupy, for any program that
 """
 
 MODELS = ("digits", "moons")
-EXTRAS = {"sklearn": "data", "matplotlib": "viz", "resvg_py": "viz"}
+EXTRAS = {
+    "sklearn": "data", "statsmodels": "data", "matplotlib": "viz", "resvg_py": "viz",
+    "optuna": "tune",
+}  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):

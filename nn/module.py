@@ -18,19 +18,23 @@ Its parameters are then `inner.0.weight`, `inner.0.bias`, `inner.1.weight` and `
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from autograd import Tensor, no_grad
+from autograd.dtypes import is_float
 from autograd.errors import GraphError
 from autograd.node import Scope, State, _state, current
 
 from . import weights
 from .init import zeros
 from .mode import mode, training
+from .rules import Rules
+from .train import checkpoint
 from .train.fit import Fit
 
 __all__ = ["Module", "path_of", "watch"]
@@ -128,7 +132,7 @@ def _is_parameter(tensor: Tensor) -> bool:
     return tensor.requires_grad or "frozen" in (tensor.extra or ())
 
 
-class Module(Fit):
+class Module(Rules, Fit):
     """A function with parameters.  Subclass it, keep tensors and modules as attributes, and
     write `__call__`.
 
@@ -185,6 +189,8 @@ class Module(Fit):
                 "before the width of the input is known. Call the model on a batch first, or "
                 "model.build((features,)), or give the layer input_shape=(features,)."
             )
+        for module in self.modules():
+            module._note_constraints()
         return [tensor for _, tensor in self.named_parameters()]
 
     def named_buffers(self) -> list[tuple[str, Tensor]]:
@@ -258,12 +264,16 @@ class Module(Fit):
             tensor.requires_grad_(False)
             tensor.zero_grad()  # else an optimizer would apply the last one
             tensor.note("frozen", True)
+        for module in self.modules():
+            vars(module)["_frozen"] = True
         return self
 
     def unfreeze(self) -> Module:
         """Train what `freeze` had frozen."""
         for tensor in self.parameters():
             tensor.requires_grad_(True)
+        for module in self.modules():
+            vars(module)["_frozen"] = False
         return self
 
     @property
@@ -285,6 +295,15 @@ class Module(Fit):
             tensor.touch()
         return self
 
+    def astype(self, dtype: str) -> Module:
+        """Make parameters and buffers of floats this dtype, in place; gradients are forgotten."""
+        for _, tensor in self.named_tensors():
+            if is_float(tensor.dtype):
+                tensor.raw = tensor.detach().astype(dtype).raw
+                tensor.zero_grad()
+                tensor.touch()
+        return self
+
     def state_dict(self) -> dict[str, Any]:
         """Path → NumPy array, of every parameter and buffer; a shared tensor comes once."""
         return {path: tensor.numpy().copy() for path, tensor in weights.named(self).items()}
@@ -301,10 +320,48 @@ class Module(Fit):
         """Write parameters and buffers to a .safetensors file, all of it or nothing."""
         weights.save(self, path)
 
-    def load(self, path: Any, strict: bool = True) -> Module:
-        """Read parameters and buffers from a .safetensors file; see `load_state_dict`."""
-        weights.load(self, path, strict)
+    def load(
+        self,
+        path: Any,
+        strict: bool = True,
+        prefix: str = "",
+        only: str | Sequence[str] | None = None,
+        rename: Mapping[str, str] | Callable[[str], str] | None = None,
+    ) -> Module:
+        """Read parameters and buffers from a .safetensors file; see `load_state_dict`.
+
+        To start from a part of another model: `prefix` is the path that this module has in the
+        file, `rename` maps paths of the file, or of modules in it, to those of this model, as a
+        dict or a function of a name, and `only` names the paths of this model that are loaded.
+
+            model.encoder.load("big.safetensors", prefix="encoder")
+            model.load("big.safetensors", rename={"backbone": "body"}, only="body")
+
+        `path` may also be a folder that `fit(checkpoint=...)` has written.
+        """
+        weights.load(self, path, strict, prefix, only, rename)
         return self
+
+    def save_checkpoint(self, folder: Any) -> None:
+        """Write weights, the optimizer's state and that of the random numbers into a folder.
+
+        `load_checkpoint` goes on from there, to the bit; a kill leaves the previous one or this.
+        """
+        checkpoint.write(Path(folder), checkpoint.state_of(self))
+
+    def load_checkpoint(self, folder: Any) -> Module:
+        """Go on from what `save_checkpoint`, or `fit(checkpoint=...)`, wrote into a folder.
+
+        A model that is compiled takes the optimizer's state too.
+        """
+        checkpoint.restore(self, checkpoint.read(Path(folder)))
+        return self
+
+    def export(self, path: Any, example: Any = None, *, opset: int = 20) -> Any:
+        """Write the model to an ONNX file, for other programs to run: see `nn.export_onnx`."""
+        from .onnx import export_onnx
+
+        return export_onnx(self, path, example, opset=opset)
 
     # --- looking at it ---
 
@@ -322,6 +379,10 @@ class Module(Fit):
 
     def describe(self) -> str:
         """What stands in the brackets of its repr."""
+        return ""
+
+    def describe_state(self) -> str:
+        """What `summary` says at the end of its line, where that is not just "frozen"."""
         return ""
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-__all__ = ["bars", "blank", "curves", "images", "plain"]
+__all__ = ["attention", "bars", "blank", "curves", "images", "plain"]
 
 INK, FAINT, RULE = "#1f2937", "#5f6b7a", "#d8dee6"
 COLOURS = ("#3b7dc4", "#b45309", "#0f766e", "#9d3c8f", "#64748b", "#c2410c")
@@ -72,7 +72,8 @@ def curves(
     colours: dict[str, str] = {}
     ends = []
     for name, line in lines.items():
-        xs, ys = line if isinstance(line, tuple) else (range(1, len(line) + 1), line)
+        pair = isinstance(line, tuple) and len(line) == 2 and hasattr(line[0], "__len__")
+        xs, ys = line if pair else (range(1, len(line) + 1), line)
         stem = name.removesuffix(" (held out)")
         colour = colours.setdefault(stem, COLOURS[len(colours) % len(COLOURS)])
         style = "-" if stem == name else (0, (4, 2))
@@ -162,6 +163,45 @@ def images(
         panel.imshow(picture.squeeze(), vmin=0, vmax=1, interpolation="nearest", **grey)
     for panel, text in zip(panels, titles, strict=False):
         panel.set_title(text, fontsize=8, color=INK, pad=3)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def attention(
+    weights: Any,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    title: str = "",
+    *,
+    titles: Sequence[str] = (),
+    columns: int = 4,
+    size: float = 0.2,
+    path: Any = None,
+) -> Any:
+    """Where heads look: weights (heads, queries, keys) as one panel each, dark where it looks.
+
+    Queries are the rows and keys the columns, `size` inches each; both are named by their tokens.
+    """
+    pictures = [p.numpy() if hasattr(p, "numpy") else p for p in weights]
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    wide, high = size * len(keys) + 0.4, size * len(queries) + (0.6 if titles else 0.35)
+    figure = blank(wide * columns, high * rows + (0.5 if title else 0))
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[len(pictures) :]:
+        panel.set_axis_off()
+    for panel, picture in zip(panels, pictures, strict=False):
+        panel.imshow(picture, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        panel.set_xticks(range(len(keys)), keys)
+        panel.set_yticks(range(len(queries)), queries)
+        panel.tick_params(length=0, labelsize=8, labelcolor=INK, labeltop=True, labelbottom=False)
+        for side in panel.spines.values():
+            side.set_color(RULE)
+    for panel, text in zip(panels, titles, strict=False):
+        panel.set_title(text, fontsize=8.5, color=FAINT, pad=5)
     if path is not None:
         figure.savefig(path)
     return figure

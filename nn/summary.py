@@ -41,6 +41,7 @@ def _table(model: Module, given: Any) -> str:
         trained = sum(t.size for t in own if t.requires_grad)
         count = sum(t.size for t in own)
         frozen = "" if trained == count else "frozen" if not trained else f"{trained:,} trained"
+        frozen = module.describe_state() or frozen
         number = "?" if not module.built else f"{count:,}" if own else "—"
         shape = shapes.get(id(module), "?")
         rows.append((path or "—", type(module).__name__, shape, number, frozen))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-import autograd.functions  # noqa: F401  (enters the last ops into the table)
+import autograd.functions
 from autograd import Tensor
 from autograd.node import Op
 from autograd.ops.index import HERE
@@ -25,6 +26,14 @@ SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
 """What elementwise ops of one, two and three inputs are tried on."""
 
 Params = dict[str, Any]
+
+
+def _windows(axes: int = 1, **more: Any) -> Params:
+    """The params of a convolution whose windows lie side by side, without padding."""
+    plain = {"stride": (1,) * axes, "padding": ((0, 0),) * axes, "dilation": (1,) * axes}
+    return {**plain, **more}
+
+
 MORE: dict[str, tuple[tuple[Params, tuple[Spec, ...]], ...]] = {
     "sum": (({}, ((),)), ({"axis": 0}, ((0, 3),)), ({"axis": (0, -1)}, ((2, 3, 2),)),
             ({"axis": ()}, ((2, 3),))),
@@ -85,10 +94,57 @@ MORE: dict[str, tuple[tuple[Params, tuple[Spec, ...]], ...]] = {
     "einsum": (({"subscripts": "ij->"}, ((2, 3),)), ({"subscripts": "ij->ji"}, ((2, 3),)),
                ({"subscripts": "i,j,k->kij"}, ((2,), (3,), (2,))),
                ({"subscripts": "bij,bjk->ik"}, ((2, 2, 3), (2, 3, 2)))),
+    "attention": (({}, ((2, 3), (0, 3), (0, 2), ())), ({}, ((0, 3), (4, 3), (4, 2), (1, 4))),
+                  ({"causal": True}, ((2, 1, 1, 3, 2), (2, 1, 1, 5, 2), (2, 1, 1, 5, 1), (3, 5)))),
+    "rotary": (({}, ((0, 3, 2), [4, 5, 6])),),
     "softmax_cross_entropy": (({}, ((2, 2, 3), [[0, 2], [1, 1]])), ({}, ((3,), 1))),
+    "softmax_cross_entropy_grad": (({}, ((2, 2), (2, 2, 3), [[0, 2], [1, 1]])),
+                                   ({}, ((), (3,), 1))),
+    "embedding": (({}, ((3, 2), 1)), ({}, ((3,), [[2, 0], [2, 2]])), ({}, ((2, 0, 3), [1, 1]))),
+    "putrows": (({"rows": 3}, ((2,), 1)), ({"rows": 3}, ((2, 2), [[2, 0], [2, 2]])),
+                ({"rows": 4}, ((0, 3), np.zeros(0, int)))),
+    "lstm": (({}, ((0, 2, 2), (2, 4), (1, 4), (4,), (0, 1), (0, 1))),
+             ({}, ((1, 1, 1), (1, 8), (2, 8), (8,), (1, 2), (1, 2)))),
+    "gru": (({}, ((0, 2, 2), (2, 3), (1, 3), (2, 3), (0, 1))),),
+    "rnn": (({"activation": "relu"}, ((2, 2, 2), (2, 3), (3, 3), (3,), (2, 3))),
+            ({}, ((0, 2, 2), (2, 1), (1, 1), (1,), (0, 1)))),
     "one_hot": (({"classes": 3, "dtype": "float64"}, ([[0, 2], [1, 1]],)),),
+    "conv": (
+        (_windows(groups=1), ((0, 4, 2), (3, 2, 3))),
+        (_windows(axes=3, groups=1), ((1, 3, 2, 3, 2), (2, 2, 2, 2, 1))),
+        (_windows(axes=2, groups=3), ((1, 3, 4, 3), (2, 2, 1, 6))),
+        (_windows(axes=2, groups=2), ((1, 2, 3, 8), (1, 1, 4, 2))),
+        ({"stride": (3,), "padding": ((2, 4),), "dilation": (2,), "groups": 1},
+         ((1, 4, 5), (2, 5, 1))),
+    ),
+    "conv_transpose": (
+        (_windows(groups=1, shape=(4,)), ((0, 2, 3), (3, 2, 3))),
+        ({**_windows(groups=1, shape=(9,)), "stride": (3,)}, ((1, 3, 2), (2, 1, 2))),
+        (_windows(axes=2, groups=2, shape=(3, 3)), ((1, 2, 2, 4), (2, 2, 4, 4))),
+    ),
+    "conv_kernel": (
+        (_windows(groups=1, size=(3,)), ((0, 4, 2), (0, 2, 3))),
+        (_windows(axes=2, groups=3, size=(2, 2)), ((1, 3, 4, 3), (1, 2, 3, 6))),
+    ),
+    "max_pool": (
+        ({"size": (2, 1, 2), "stride": (2, 1, 1), "padding": ((0, 0),) * 3}, ((1, 2, 2, 3, 1),)),
+        ({"size": (2,), "stride": (3,), "padding": ((1, 1),)}, ((1, 6, 2),)),
+    ),
+    "sum_pool": (({"size": (2,), "stride": (3,), "padding": ((1, 1),)}, ((0, 6, 2),)),),
 }  # fmt: skip
 """Corners that an entry's own samples leave out: 0-d, no elements, several axes, index twice."""
+
+
+def _ruled_by_its_diagonal(x: Any) -> Any:
+    """A matrix that is far from singular; its symmetric part has positive eigenvalues, apart."""
+    m, n = x.shape[-2:]
+    return x + np.eye(m, n) * 4 * np.arange(1, n + 1)
+
+
+FORMED: dict[str, Callable[[Any], Any]] = dict.fromkeys(
+    "inv solve det cofactor slogdet cholesky eigh svd qr".split(), _ruled_by_its_diagonal
+)
+"""How the first input of an op is formed from random numbers, where not any will do."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +167,9 @@ class Case:
                 arrays.append(random.random(spec) < 0.5)
             else:
                 low, high = domain(self.op, i)
-                arrays.append(np.asarray(random.uniform(low, high, spec)).astype(dtype))
+                numbers = np.asarray(random.uniform(low, high, spec))
+                formed = FORMED.get(self.op.name) if i == 0 else None
+                arrays.append((formed(numbers) if formed else numbers).astype(dtype))
         return arrays
 
     def __call__(self, *inputs: Any) -> Any:

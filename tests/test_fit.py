@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -436,7 +437,9 @@ def test_a_loss_that_is_nan_stops_before_the_step_and_names_its_source() -> None
     with pytest.raises(DomainError) as caught:
         model.fit(X * 9, NUMBER, verbose=0)
     assert "the loss is nan in epoch 1, batch 1." in str(caught.value)
-    assert "first result that is not finite: log in layer 1." in str(caught.value)
+    told = str(caught.value)
+    assert "first result that is not finite: log in layer 1 (its input goes from -0." in told
+    assert re.search(r"\), test_fit\.py:\d+\. Lower the learning rate", told)
     np.testing.assert_array_equal(model[0].weight.numpy(), before)
 
 
@@ -595,7 +598,7 @@ def test_the_bar_is_drawn_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyP
     drawn = []
 
     class Bar(bars.Live):
-        def show(self, done: int, logs: Any) -> None:
+        def show(self, seen: int, step: int, logs: Any) -> None:
             drawn.append(now)
 
     monkeypatch.setattr(bars, "perf_counter", clock)
@@ -640,3 +643,173 @@ def test_a_notebook_gets_one_text_that_is_replaced(monkeypatch: pytest.MonkeyPat
     assert last[2].strip() == "⋮"
     assert any("━" in text for text in shown)
     assert "━" not in shown[-1]
+
+
+# --- batches that come by themselves ------------------------------------------------------
+
+
+class Again:
+    """Batches that can be iterated over as often as one likes."""
+
+    def __init__(self, x: Any = X, y: Any = YES, size: int = 16) -> None:
+        self.batches = [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
+
+    def __iter__(self) -> Any:
+        return iter(self.batches)
+
+
+def endless() -> Any:
+    while True:
+        yield from Again()
+
+
+def same(one: Any, other: Any) -> None:
+    for p, q in zip(one.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+FEEDS = [
+    (lambda: Again(), {}),
+    (lambda: endless(), {"steps_per_epoch": 7}),
+    (lambda: nn.data.DataLoader(X, YES, batch_size=16), {}),
+    (lambda: nn.data.DataLoader(X, YES, batch_size=16, prefetch=2), {}),
+    (lambda: nn.data.DataLoader(X, YES, batch_size=16), {"steps_per_epoch": 7}),
+]
+
+
+@pytest.mark.parametrize(("make", "options"), FEEDS)
+def test_batches_train_as_arrays_do(make: Any, options: dict[str, Any]) -> None:
+    arrays, fed = compiled(metrics=["accuracy"]), compiled(metrics=["accuracy"])
+    held_out = (X[:30], YES[:30])
+    expected = arrays.fit(X, YES, batch_size=16, epochs=3, shuffle=False, verbose=0,
+                          validation_data=held_out)  # fmt: skip
+    history = fed.fit(make(), epochs=3, verbose=0, validation_data=Again(*held_out), **options)
+    same(arrays, fed)
+    for key, values in expected.history.items():
+        assert history.history[key] == pytest.approx(values, rel=1e-6)
+    assert history.flow.verdict == expected.flow.verdict
+
+
+def test_weights_come_with_the_batches() -> None:
+    weight = np.linspace(0, 2, 100)
+    model, twin = compiled(), compiled()
+    batches = [(X[i : i + 25], YES[i : i + 25], weight[i : i + 25]) for i in range(0, 100, 25)]
+    model.fit(iter(batches), class_weight={1: 3.0}, verbose=0)
+    twin.fit(X, YES, sample_weight=weight, class_weight={1: 3.0}, batch_size=25, shuffle=False,
+             verbose=0)  # fmt: skip
+    same(model, twin)
+
+
+def test_evaluate_and_predict_take_batches() -> None:
+    model = compiled(metrics=["accuracy"])
+    expected = model.evaluate(X, YES, batch_size=16)
+    assert model.evaluate(Again()) == pytest.approx(expected)
+    assert model.evaluate(endless(), steps=7) == pytest.approx(expected)
+    whole = model.predict(X, batch_size=16)
+    np.testing.assert_array_equal(model.predict(Again()), whole)
+    np.testing.assert_array_equal(model.predict(endless(), steps=7), whole)
+    np.testing.assert_array_equal(model.predict(x for x, _ in Again()), whole)
+    np.testing.assert_array_equal(model.predict(nn.data.DataLoader(X, batch_size=16)), whole)
+
+
+def test_layers_make_their_weights_from_the_first_batch() -> None:
+    model = nn.Sequential([nn.Dense(3), nn.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(Again(), verbose=0)
+    assert model.optimizer.steps == 7
+
+
+def test_a_generator_that_runs_dry_ends_the_training() -> None:
+    model = compiled()
+    with pytest.warns(UserWarning, match="ran out of batches after 3 of 4 of an epoch"):
+        history = model.fit(iter(Again()), epochs=5, steps_per_epoch=4, verbose=0)
+    assert history.epoch == [0, 1]
+    assert model.optimizer.steps == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"x": iter(Again()), "epochs": 2}, "gives its batches once, which is not enough for 2"),
+        ({"x": iter([])}, "the list_iterator is empty: it gives no batch"),
+        ({"x": iter([X])}, "gives batches of x alone"),
+        ({"x": iter([(X, YES[:1])])}, "x of batch 0 has 100 samples, y of batch 0 has 1"),
+        ({"x": Again(BROKEN)}, "x of batch 0[3, 2] is nan"),
+        ({"x": Again(X, YES * 3)}, "is 3, outside [0, 1]"),
+        ({"x": Again(), "y": YES}, "a Again gives batches with their targets: leave y out"),
+        ({"x": Again(), "validation_split": 0.5}, "validation_split is for arrays"),
+        ({"x": Again(), "sample_weight": YES}, "sample_weight is for arrays"),
+        ({"x": Again(), "steps_per_epoch": 0}, "steps_per_epoch=0: expected a whole number"),
+        ({"x": X, "y": YES, "steps_per_epoch": 9}, "steps=9: 100 samples make 4 batches of 32"),
+        ({"x": X, "y": YES, "validation_data": Again(X, YES * 3)}, "is 3, outside [0, 1]"),
+        ({"x": X, "y": YES, "epochs": 2, "validation_data": iter(Again())},
+         "validation: a list_iterator gives its batches once"),
+    ],
+)  # fmt: skip
+def test_a_mistake_with_batches_is_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises((AutogradError, ValueError)) as caught:
+        compiled().fit(**{"verbose": 0, **options})
+    assert told in str(caught.value)
+
+
+def test_the_bar_does_without_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bars, "INTERVAL", 0.0)
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "140")
+    compiled().fit(Again(), epochs=2)
+    told = screen.getvalue()
+    assert "batch 3  " in told  # how far it is cannot be told in the first epoch
+    assert "left" in told
+    compiled().fit(endless(), steps_per_epoch=3)
+    assert "samples/s" in screen.getvalue()
+
+
+def test_part_of_the_batches_make_an_epoch() -> None:
+    model = compiled()
+    model.fit(X, YES, epochs=2, batch_size=10, steps_per_epoch=3, verbose=0)
+    assert model.optimizer.steps == 6
+
+
+# --- options of compile -------------------------------------------------------------------
+
+
+def test_gradients_are_accumulated() -> None:
+    model, twin = compiled(accumulate=4), compiled()
+    model.fit(X, YES, batch_size=10, shuffle=False, epochs=2, verbose=0)
+    assert model.optimizer.steps == 2 * 3  # the rest of an epoch is a step too
+    for _ in range(2):
+        for start, stop in ((0, 40), (40, 80), (80, 100)):
+            twin.train_on_batch(X[start:stop], YES[start:stop])
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=2e-4, atol=1e-6)
+
+
+def test_regularisers_are_part_of_the_loss() -> None:
+    def fit(regularizer: Any) -> Any:
+        autograd.seed(0)
+        model = nn.Sequential([nn.Dense(1, input_shape=(4,), kernel_regularizer=regularizer)])
+        model.compile(nn.SGD(lr=0.01), "mse")
+        return model, model.evaluate(X, NUMBER), model.fit(X, NUMBER, epochs=20, verbose=0)
+
+    plain, loss, _ = fit(None)
+    held, with_penalty, history = fit("l2")
+    rule = nn.regularizers.get("l2")
+    start = nn.Sequential([nn.Dense(1, input_shape=(4,))])
+    autograd.seed(0)
+    start = nn.Sequential([nn.Dense(1, input_shape=(4,))])
+    assert with_penalty == pytest.approx(loss + rule(start[0].weight).item(), rel=1e-5)
+    assert np.linalg.norm(held[0].weight.numpy()) < np.linalg.norm(plain[0].weight.numpy())
+    assert history.flow.verdict != "unknown"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_mixed_precision_learns(dtype: str) -> None:
+    model = compiled(optimizer=nn.Adam(lr=0.01))
+    model.compile(nn.Adam(lr=0.01), "binary_crossentropy", mixed_precision=dtype)
+    assert {str(p.dtype) for p in model.parameters()} == {dtype}
+    losses = model.fit(X, YES, epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    assert (model._compiled.scale is not None) is (dtype == "float16")
+    with pytest.raises(ValueError, match="mixed_precision='half'; there is \"float16\""):
+        model.compile("adam", "mse", mixed_precision="half")

@@ -18,6 +18,7 @@ N, C = 203, 5
 SCORE = rng.random(N).round(2)  # rounding makes ties
 TRUTH = (SCORE + rng.normal(0, 0.4, N) > 0.5).astype(int)
 SCORES = rng.random((N, C))
+SHARES = SCORES / SCORES.sum(1, keepdims=True)
 LABELS = np.where(rng.random(N) < 0.6, SCORES.argmax(1), rng.integers(0, C - 1, N))
 REAL = rng.normal(1e3, 1.0, (N, 2))
 GUESS = REAL + rng.normal(0, 0.7, (N, 2))
@@ -42,6 +43,11 @@ BINARY: dict[str, Callable[[], float]] = {
     "recall": lambda: peer.recall_score(TRUTH, GUESSED),
     "f1": lambda: peer.f1_score(TRUTH, GUESSED),
     "auc": lambda: peer.roc_auc_score(TRUTH, SCORE),
+    "average_precision": lambda: peer.average_precision_score(TRUTH, SCORE),
+    "balanced_accuracy": lambda: peer.balanced_accuracy_score(TRUTH, GUESSED),
+    "mcc": lambda: peer.matthews_corrcoef(TRUTH, GUESSED),
+    "cohen_kappa": lambda: peer.cohen_kappa_score(TRUTH, GUESSED),
+    "mean_iou": lambda: peer.jaccard_score(TRUTH, GUESSED, average="macro"),
 }
 SEVERAL: dict[str, Callable[[], float]] = {
     "accuracy": lambda: peer.accuracy_score(LABELS, CHOSEN),
@@ -51,12 +57,19 @@ SEVERAL: dict[str, Callable[[], float]] = {
     "precision": lambda: peer.precision_score(LABELS, CHOSEN, average="macro"),
     "recall": lambda: peer.recall_score(LABELS, CHOSEN, average="macro"),
     "f1": lambda: peer.f1_score(LABELS, CHOSEN, average="macro"),
+    "balanced_accuracy": lambda: peer.balanced_accuracy_score(LABELS, CHOSEN),
+    "mcc": lambda: peer.matthews_corrcoef(LABELS, CHOSEN),
+    "cohen_kappa": lambda: peer.cohen_kappa_score(LABELS, CHOSEN),
+    "mean_iou": lambda: peer.jaccard_score(LABELS, CHOSEN, average="macro"),
+    "perplexity": lambda: np.exp(peer.log_loss(LABELS, SHARES, labels=range(C))),
 }
 NUMBERS: dict[str, Callable[[], float]] = {
     "mae": lambda: peer.mean_absolute_error(REAL, GUESS),
     "mse": lambda: peer.mean_squared_error(REAL, GUESS),
     "rmse": lambda: peer.mean_squared_error(REAL, GUESS) ** 0.5,
     "r2": lambda: peer.r2_score(REAL, GUESS),
+    "mape": lambda: 100 * peer.mean_absolute_percentage_error(REAL, GUESS),
+    "cosine_similarity": lambda: np.diag(peer.pairwise.cosine_similarity(REAL, GUESS)).mean(),
 }
 
 
@@ -71,7 +84,7 @@ def test_one_score_per_sample(name: str, column: bool) -> None:
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_several_classes(name: str, one_hot: bool) -> None:
     truth = np.eye(C, dtype=int)[LABELS] if one_hot else LABELS
-    assert streamed(metrics.get(name), SCORES, truth) == pytest.approx(SEVERAL[name](), abs=1e-12)
+    assert streamed(metrics.get(name), SHARES, truth) == pytest.approx(SEVERAL[name](), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -181,3 +194,43 @@ def test_classes_may_not_change_in_number() -> None:
     f1.update(Tensor([[0.1, 0.9]]), Tensor([1]))
     with pytest.raises(ShapeError, match="3 classes, after batches with 2"):
         f1.update(Tensor([[0.1, 0.9, 0.0]]), Tensor([1]))
+
+
+def test_the_confusion_matrix_itself() -> None:
+    found = metrics.confusion_matrix(SCORES, LABELS)
+    np.testing.assert_array_equal(found, peer.confusion_matrix(LABELS, CHOSEN, labels=range(C)))
+    assert found.dtype == np.int64
+    halves = metrics.ConfusionMatrix()
+    streamed(halves, SCORES, LABELS)
+    assert halves.matrix == found.tolist()
+    assert metrics.confusion_matrix([0.9, 0.2, 0.7], [1, 0, 0]).tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("name", ["mcc", "cohen_kappa", "balanced_accuracy", "mean_iou"])
+def test_one_class_alone(name: str) -> None:
+    found = metrics.get(name)([0.9, 0.8, 0.7], [1, 1, 1])
+    assert math.isnan(found) if name == "cohen_kappa" else found == float(name != "mcc")
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "top_2_accuracy", "f1", "mcc", "mean_iou", "perplexity"]
+)
+def test_padding_does_not_count(name: str) -> None:
+    scores, labels = SHARES[:60].reshape(10, 6, C), LABELS[:60].reshape(10, 6).copy()
+    padded = np.arange(6) >= np.arange(10)[:, None] % 7
+    labels[padded] = -100
+    metric = metrics.get(name, ignore_index=-100)
+    kept = metrics.get(name)
+    expected = kept(scores[~padded], labels[~padded])
+    assert streamed(metric, scores, labels) == pytest.approx(expected, abs=1e-12)
+    nothing = metrics.get(name, ignore_index=-100)(scores[:1], labels[:1] * 0 - 100)
+    assert nothing == 0 if name == "f1" else math.isnan(nothing)
+    with pytest.raises(DomainError, match="label -100 is outside"):
+        metrics.get(name)(scores, labels)
+
+
+def test_perplexity_of_logits_is_that_of_their_softmax() -> None:
+    logits = 3 * rng.normal(size=(N, C))
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = np.exp(peer.log_loss(LABELS, p, labels=range(C)))
+    assert metrics.get("perplexity", logits=True)(logits, LABELS) == pytest.approx(expected)

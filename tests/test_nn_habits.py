@@ -331,7 +331,7 @@ def test_two_tensors_of_one_path_are_not_saved() -> None:
 def test_what_comes_after_y_is_named() -> None:
     model = compiled()
     for method in (model.fit, model.evaluate, model.train_on_batch):
-        with pytest.raises(TypeError, match="takes 3 positional arguments but 4"):
+        with pytest.raises(TypeError, match=r"takes (from 2 to )?3 positional arguments but 4"):
             method(X, YES, 32)  # type: ignore[operator]
     with pytest.raises(TypeError, match="takes 2 positional arguments but 3"):
         model.predict(X, 32)  # type: ignore[misc]

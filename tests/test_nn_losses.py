@@ -19,6 +19,7 @@ from nn.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
+    ctc_loss,
 )
 
 RNG = np.random.default_rng(5)
@@ -65,6 +66,60 @@ CASES: dict[str, tuple[Loss, Any, Any, Any]] = {
     "categorical, unscaled": (CategoricalCrossentropy(), 3 * P, ONE_HOT, -np.log(P[ONE_HOT == 1])),
     "categorical logits": (
         CategoricalCrossentropy(True), SCORES, DISTRIBUTION, -(DISTRIBUTION * np.log(P)).sum(-1),
+    ),
+    "binary, smoothed": (
+        BinaryCrossentropy(True, 0.2), SCORES, BITS, binary(sigmoid(SCORES), 0.8 * BITS + 0.1),
+    ),
+    "categorical, smoothed": (
+        CategoricalCrossentropy(label_smoothing=0.2), P, ONE_HOT,
+        -((0.8 * ONE_HOT + 0.05) * np.log(P)).sum(-1),
+    ),
+    "sparse, smoothed": (
+        SparseCategoricalCrossentropy(label_smoothing=0.2), P, LABELS,
+        -((0.8 * ONE_HOT + 0.05) * np.log(P)).sum(-1),
+    ),
+    "sparse logits, smoothed": (
+        SparseCategoricalCrossentropy(True, label_smoothing=0.2), SCORES, LABELS,
+        -((0.8 * ONE_HOT + 0.05) * np.log(P)).sum(-1),
+    ),
+    "binary focal": (
+        losses.BinaryFocalCrossentropy(), sigmoid(SCORES), BITS,
+        np.abs(BITS - sigmoid(SCORES)) ** 2 * binary(sigmoid(SCORES), BITS),
+    ),
+    "binary focal logits, balanced": (
+        losses.BinaryFocalCrossentropy(0.25, 3.0, from_logits=True), SCORES, BITS,
+        np.where(BITS, 0.25, 0.75) * np.abs(BITS - sigmoid(SCORES)) ** 3
+        * binary(sigmoid(SCORES), BITS),
+    ),
+    "categorical focal": (
+        losses.CategoricalFocalCrossentropy(), P, ONE_HOT,
+        -0.25 * ((1 - P) ** 2 * np.log(P))[range(6), LABELS],
+    ),
+    "categorical focal logits": (
+        losses.CategoricalFocalCrossentropy(1.0, 0.5, from_logits=True), SCORES, DISTRIBUTION,
+        -(DISTRIBUTION * (1 - P) ** 0.5 * np.log(P)).sum(-1),
+    ),
+    "log cosh": (losses.LogCosh(), SCORES, TRUTH, np.log(np.cosh(ERROR))),
+    "percentage": (
+        losses.MeanAbsolutePercentageError(), SCORES, TRUTH, 100 * ERROR / np.abs(TRUTH),
+    ),
+    "logarithmic": (
+        losses.MeanSquaredLogarithmicError(), P, DISTRIBUTION,
+        (np.log1p(P) - np.log1p(DISTRIBUTION)) ** 2,
+    ),
+    "poisson": (losses.Poisson(), P, BITS, P - BITS * np.log(P + 1e-7)),
+    "cosine": (
+        losses.CosineSimilarity(), SCORES, TRUTH,
+        -(SCORES * TRUTH).sum(-1) / np.linalg.norm(SCORES, axis=-1)
+        / np.linalg.norm(TRUTH, axis=-1),
+    ),
+    "wasserstein": (losses.Wasserstein(), SCORES, np.sign(TRUTH), -np.sign(TRUTH) * SCORES),
+    "info nce": (
+        losses.InfoNCE(0.5), SCORES, TRUTH,
+        -np.log(np.diag(softmax(
+            (SCORES / np.linalg.norm(SCORES, axis=-1, keepdims=True))
+            @ (TRUTH / np.linalg.norm(TRUTH, axis=-1, keepdims=True)).T / 0.5
+        ))),
     ),
     "sparse": (SparseCategoricalCrossentropy(), P, LABELS, -np.log(P[range(6), LABELS])),
     "sparse logits": (
@@ -234,7 +289,7 @@ def test_truth_out_of_range_is_named(loss: Loss, pred: Any, true: Any, told: str
 def test_labels_that_were_checked_are_not_looked_at_again(monkeypatch: Any) -> None:
     loss = SparseCategoricalCrossentropy()
     loss.checked = True
-    monkeypatch.setattr(losses.standard, "check_range", None)
+    monkeypatch.setattr(losses.crossentropy, "check_range", None)
     assert loss(Tensor(P), LABELS).item() > 0
     assert not SparseCategoricalCrossentropy().checked
 
@@ -334,3 +389,147 @@ def test_labels_that_were_right_are_looked_at_again_when_they_change() -> None:
     losses.cross_entropy(logits, labels)
     with pytest.raises(DomainError):  # right for three classes, wrong for a hinge's two
         losses.Hinge()(narrow, Tensor([[0], [3]]))
+
+
+# --- sequences ---
+
+STEPS = RNG.normal(size=(3, 5, 4))
+WORDS = RNG.integers(0, 4, (3, 5))
+PADDED = np.arange(5) >= np.array([[5], [2], [0]])
+EACH = -np.log(np.take_along_axis(softmax(STEPS), WORDS[..., None], -1)[..., 0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("logits", [True, False])
+def test_padding_does_not_count(logits: bool, smoothing: float) -> None:
+    loss = SparseCategoricalCrossentropy(logits, ignore_index=-100, label_smoothing=smoothing)
+    labels = np.where(PADDED, -100, WORDS)
+    x = STEPS if logits else softmax(STEPS)
+    each = (1 - smoothing) * EACH - smoothing * np.log(softmax(STEPS)).mean(-1)
+    y_pred = Tensor(x, requires_grad=True)
+    result = loss(y_pred, labels)
+    result.backward()
+    assert result.item() == pytest.approx(each[~PADDED].mean(), rel=1e-9)
+    assert (y_pred.grad.numpy()[PADDED] == 0).all()
+    assert (y_pred.grad.numpy()[~PADDED] != 0).any(-1).all()
+    per_sample = [each[0].mean(), each[1, :2].mean(), 0.0]
+    np.testing.assert_allclose(loss.per_sample(Tensor(x), labels).numpy(), per_sample, rtol=1e-9)
+    assert loss(Tensor(x[2:]), labels[2:]).item() == 0  # nothing counts: nothing to learn
+    weighted = loss(Tensor(x), labels, np.array([1.0, 3.0, 5.0]))
+    expected = (each[0].sum() + 3 * each[1, :2].sum()) / 7
+    assert weighted.item() == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(DomainError, match=r"y_true\[1, 2\] is -100.*ignore_index"):
+        SparseCategoricalCrossentropy(logits)(Tensor(x), labels)
+    with pytest.raises(DomainError, match=r"y_true\[0, 0\] is 9"):
+        loss(Tensor(x), np.where(PADDED, -100, 9))
+
+
+def test_weights_and_masks_of_sequences() -> None:
+    loss, weight = SparseCategoricalCrossentropy(True), RNG.random((3, 5))
+    assert loss(Tensor(STEPS), WORDS, weight).item() == pytest.approx((weight * EACH).mean())
+    assert loss(Tensor(STEPS), WORDS, ~PADDED).item() == pytest.approx(EACH[~PADDED].mean())
+    rows = np.array([True, False, True])
+    assert loss(Tensor(STEPS), WORDS, rows).item() == pytest.approx(EACH[rows].mean())
+    wild = STEPS.copy()
+    wild[PADDED] = np.nan  # what is masked may be anything
+    assert loss(Tensor(wild), WORDS, ~PADDED).item() == pytest.approx(EACH[~PADDED].mean())
+    error = MeanSquaredError()
+    expected = (STEPS**2)[~PADDED].mean()
+    assert error(Tensor(STEPS), 0 * STEPS, ~PADDED).item() == pytest.approx(expected)
+    with pytest.raises(
+        ShapeError, match=r"shape \(5,\), but there are 3.*must be \(3,\), or \(3, 5\)"
+    ):
+        loss(Tensor(STEPS), WORDS, np.ones(5))
+
+
+def test_smoothing_out_of_range() -> None:
+    for make in (BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy):
+        with pytest.raises(ValueError, match=r"label_smoothing must be in \[0, 1\), not 1"):
+            make(label_smoothing=1)
+    with pytest.raises(ValueError, match="gamma must be 0 or above"):
+        losses.BinaryFocalCrossentropy(gamma=-1.0)
+
+
+# --- embeddings ---
+
+
+def test_contrastive() -> None:
+    pairs, same = RNG.normal(size=(6, 2, 3)), RNG.integers(0, 2, 6)
+    d = np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=-1)
+    expected = np.where(same, d**2, np.maximum(1.7 - d, 0) ** 2)
+    loss = losses.Contrastive(1.7)
+    np.testing.assert_allclose(loss.per_sample(Tensor(pairs), same).numpy(), expected, rtol=1e-6)
+    with pytest.raises(ShapeError, match="expected pairs of embeddings"):
+        loss(Tensor(pairs[:, 0]), same)
+    with pytest.raises(ShapeError, match="holds no pairs"):
+        loss(Tensor(np.ones((6, 3, 2))), same)
+    with pytest.raises(DomainError, match="1 says the same"):
+        loss(Tensor(pairs), same + 1)
+
+
+def test_triplets_are_the_hardest_of_the_batch() -> None:
+    points, labels = RNG.normal(size=(7, 3)), np.array([0, 0, 1, 1, 2, 0, 1])
+    d = np.linalg.norm(points[:, None] - points, axis=-1)
+    same = labels[:, None] == labels
+    expected = np.maximum(np.where(same, d, 0).max(1) - np.where(same, np.inf, d).min(1) + 0.4, 0)
+    x = Tensor(points, requires_grad=True)
+    loss = losses.Triplet(0.4)
+    np.testing.assert_allclose(loss.per_sample(x, labels).numpy(), expected, rtol=1e-9)
+    loss(x, labels).backward()
+    assert np.isfinite(x.grad.numpy()).all()
+    alone = loss(x, np.zeros(7, int))
+    alone.backward()
+    assert alone.item() == 0
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+# --- alignments that are not known ---
+
+
+def brute(p: Any, labels: list[int]) -> float:
+    """-log of the sum over all paths (T, classes) that collapse to the labels."""
+    total = 0.0
+    for path in np.ndindex(*(p.shape[1],) * len(p)):
+        merged = [c for i, c in enumerate(path) if i == 0 or c != path[i - 1]]
+        if [c for c in merged if c] == labels:
+            total += np.prod([p[t, c] for t, c in enumerate(path)])
+    return -np.log(total) if total else np.inf
+
+
+@pytest.mark.parametrize("labels", [[1], [1, 2], [1, 1], [2, 1, 2], [2, 2, 1]])
+def test_ctc_sums_over_all_paths(labels: list[int]) -> None:
+    x = RNG.normal(size=(2, 5, 3))
+    expected = [brute(softmax(row), labels) for row in x]
+    padded = np.array([labels + [0] * (4 - len(labels))] * 2)
+    found = losses.CTC().per_sample(Tensor(x), padded)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+    log_p = Tensor(np.log(softmax(x)), requires_grad=True)
+    found = ctc_loss(log_p, padded, [5, 4], [len(labels)] * 2, reduction="none")
+    np.testing.assert_allclose(found.numpy(), [expected[0], brute(softmax(x[1])[:4], labels)])
+    found.sum().backward()
+    assert (log_p.grad.numpy()[1, 4] == 0).all()  # beyond the sequence's length
+    np.testing.assert_allclose(log_p.grad.numpy()[0].sum(-1), -1)  # one state at each time
+
+
+def test_ctc_that_does_not_fit() -> None:
+    x = Tensor(RNG.normal(size=(1, 3, 4)), requires_grad=True)
+    with pytest.raises(DomainError, match=r"y_true\[0\] has 3 labels, which need 4 steps"):
+        losses.CTC()(x, [[1, 1, 2]])
+    with pytest.raises(DomainError, match="has the blank, 0, between labels"):
+        losses.CTC()(x, [[1, 0, 2]])
+    with pytest.raises(DomainError, match="The model predicts 4 classes"):
+        losses.CTC()(x, [[1, 7]])
+    with pytest.raises(ShapeError, match=r"expected logits \(N, T, classes\)"):
+        losses.CTC()(x, [1, 2])
+    with pytest.raises(DomainError, match=r"ctc_loss: input_lengths\[0\] is 9, outside \[1, 3\]"):
+        ctc_loss(x, [[1]], [9], [1])
+    result = ctc_loss(x.log_softmax(), [[1, 1, 2]], [3], [3])
+    result.backward()
+    assert result.item() == np.inf
+    assert (x.grad.numpy() == 0).all()
+
+
+def test_ctc_of_nothing_said_is_the_chance_of_blanks() -> None:
+    x = RNG.normal(size=(1, 3, 4))
+    found = ctc_loss(Tensor(np.log(softmax(x))), [[0]], [3], [0], reduction="sum")
+    assert found.item() == pytest.approx(-np.log(softmax(x)[0, :, 0]).sum())

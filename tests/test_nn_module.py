@@ -322,7 +322,7 @@ def test_a_save_that_breaks_off_leaves_the_old_file(
     def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(weights.os, "replace", fail)
+    monkeypatch.setattr(weights.files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         net.save(path)
     assert path.read_bytes() == old

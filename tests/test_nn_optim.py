@@ -12,7 +12,20 @@ from autograd import Tensor, random
 from autograd.errors import GraphError
 from nn import optim
 from nn.layers import Dense, Sequential
-from nn.optim import SGD, Adagrad, Adam, AdamW, RMSprop, flat
+from nn.optim import (
+    LAMB,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Nadam,
+    RMSprop,
+    decayed,
+    flat,
+)
 from nn.optim.optimizer import Optimizer
 
 SHAPES = [(3, 4), (4,), (), (2, 1, 5)]
@@ -74,6 +87,67 @@ class AdamReference(Reference):
         return p - 0.1 * m_hat / (np.sqrt(v_hat) + 1e-3)
 
 
+class AMSGradReference(AdamReference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        m = self.memory["m"] = 0.8 * self.kept("m", p) + 0.2 * g
+        v = self.memory["v"] = 0.95 * self.kept("v", p) + 0.05 * g**2
+        top = self.memory["top"] = np.maximum(self.kept("top", p), v)
+        return p - 0.1 * m / (1 - 0.8**t) / (np.sqrt(top / (1 - 0.95**t)) + 1e-3)
+
+
+class NadamReference(Reference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        m = self.memory["m"] = 0.8 * self.kept("m", p) + 0.2 * g
+        v = self.memory["v"] = 0.95 * self.kept("v", p) + 0.05 * g**2
+        mu = [0.8 * (1 - 0.5 * 0.96 ** (i / 250)) for i in range(1, t + 2)]
+        m_hat = mu[t] * m / (1 - np.prod(mu)) + (1 - mu[t - 1]) * g / (1 - np.prod(mu[:t]))
+        return p - 0.1 * m_hat / (np.sqrt(v / (1 - 0.95**t)) + 1e-3)
+
+
+class AdadeltaReference(Reference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        v = self.memory["v"] = 0.9 * self.kept("v", p) + 0.1 * g**2
+        u = self.kept("u", p)
+        step = np.sqrt(u + 1e-5) / np.sqrt(v + 1e-5) * g
+        self.memory["u"] = 0.9 * u + 0.1 * step**2
+        return p - 0.1 * step
+
+
+class LionReference(Reference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        m = self.kept("m", p)
+        self.memory["m"] = 0.99 * m + 0.01 * g
+        return p - 0.1 * (np.sign(0.9 * m + 0.1 * g) + 0.3 * p)
+
+
+class LAMBReference(Reference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        m = self.memory["m"] = 0.8 * self.kept("m", p) + 0.2 * g
+        v = self.memory["v"] = 0.95 * self.kept("v", p) + 0.05 * g**2
+        r = m / (1 - 0.8**t) / (np.sqrt(v / (1 - 0.95**t)) + 1e-3) + 0.3 * p
+        size, length = np.sqrt((p**2).sum()), np.sqrt((r**2).sum())
+        return p - 0.1 * (size / length if size and length else 1) * r
+
+
+class AdafactorReference(Reference):
+    def update(self, p: Any, g: Any, t: int) -> Any:
+        beta = 1 - t**-0.8
+        square = g**2 + 1e-30
+        if p.ndim < 2:
+            v = self.memory["v"] = beta * self.kept("v", p) + (1 - beta) * square
+        else:
+            rows = self.memory["r"] = beta * self.memory.get("r", 0) + (1 - beta) * square.mean(
+                -1, keepdims=True
+            )
+            columns = self.memory["c"] = beta * self.memory.get("c", 0) + (1 - beta) * square.mean(
+                -2, keepdims=True
+            )
+            v = rows * columns / rows.mean(-2, keepdims=True)
+        u = g / np.sqrt(v)
+        u = u / max(1, np.sqrt((u**2).mean()))
+        return p - min(0.1, t**-0.5) * max(1e-3, np.sqrt((p**2).mean())) * u
+
+
 BETAS = {"betas": (0.8, 0.95), "eps": 1e-3}
 CASES: dict[str, tuple[Callable[..., Optimizer], dict[str, Any], Callable[[], Reference]]] = {
     "sgd": (SGD, {}, Descent),
@@ -85,6 +159,12 @@ CASES: dict[str, tuple[Callable[..., Optimizer], dict[str, Any], Callable[[], Re
     "rmsprop": (RMSprop, {"rho": 0.8}, RMSpropReference),
     "adam": (Adam, BETAS, AdamReference),
     "adamw": (AdamW, {**BETAS, "weight_decay": 0.3}, lambda: AdamReference(decay=0.3)),
+    "amsgrad": (Adam, {**BETAS, "amsgrad": True}, AMSGradReference),
+    "nadam": (Nadam, BETAS, NadamReference),
+    "adadelta": (Adadelta, {"rho": 0.9, "eps": 1e-5}, AdadeltaReference),
+    "lion": (Lion, {"weight_decay": 0.3}, LionReference),
+    "lamb": (LAMB, {**BETAS, "weight_decay": 0.3}, LAMBReference),
+    "adafactor": (Adafactor, {}, AdafactorReference),
 }  # fmt: skip
 
 
@@ -140,12 +220,12 @@ def test_the_dtype_stays(case: str, dtype: str) -> None:
 
 
 def test_weight_decay_adds_to_the_gradient_except_in_adamw() -> None:
-    for make, decayed in ((SGD, True), (Adam, True), (AdamW, False)):
+    for make, coupled in ((SGD, True), (Adam, True), (AdamW, False)):
         p, q = (Tensor([2.0, -3.0], requires_grad=True, dtype="float64") for _ in range(2))
         one, two = make([p], lr=0.1, weight_decay=0.5), make([q], lr=0.1, weight_decay=0.0)
         p.grad = [1.0, 1.0]
-        q.grad = [1.0 + 0.5 * 2.0, 1.0 - 0.5 * 3.0] if decayed else [1.0, 1.0]
-        if not decayed:
+        q.grad = [1.0 + 0.5 * 2.0, 1.0 - 0.5 * 3.0] if coupled else [1.0, 1.0]
+        if not coupled:
             q.assign(q.numpy() * (1 - 0.1 * 0.5))
         one.step()
         two.step()
@@ -355,6 +435,10 @@ def test_lr_can_be_set_at_any_time() -> None:
         (lambda: RMSprop(rho=1.0), "RMSprop: rho must be in"),
         (lambda: Adagrad(initial_accumulator=-0.1), "initial_accumulator must be a number"),
         (lambda: AdamW(weight_decay=-0.1), "weight_decay must be a number"),
+        (lambda: Adafactor(beta2_decay=0.5), r"beta2_decay must be in \[-1, 0\)"),
+        (lambda: Adafactor(clip=0.0), "clip must be above 0"),
+        (lambda: SGD(accumulate=0), "accumulate must be 1, 2, …, not 0"),
+        (lambda: SGD(lr=lambda step: -1.0), "lr must be a number from 0 on, not -1.0"),
         (lambda: SGD(clip_norm=0.0), "clip_norm must be above 0 or None"),
         (lambda: SGD(clip_value=-1.0), "clip_value must be above 0 or None"),
     ],
@@ -384,6 +468,7 @@ def test_by_name_with_keras_defaults() -> None:
     found = {name: optim.get(name) for name in optim.BY_NAME}
     assert {name: o.lr for name, o in found.items()} == {
         "sgd": 0.01, "rmsprop": 0.001, "adagrad": 0.001, "adam": 0.001, "adamw": 0.001,
+        "adadelta": 0.001, "nadam": 0.001, "lion": 0.001, "lamb": 0.001, "adafactor": 0.001,
     }  # fmt: skip
     adam = found["adam"]
     assert isinstance(adam, Adam)
@@ -441,3 +526,163 @@ def test_a_state_of_something_else_is_refused() -> None:
         adam.load_state_dict(state)
     for fault in ("missing     v.1", "unexpected  x.1", "shape       m.0: (3, 5) here, (3,) given"):
         assert fault in str(told.value)
+
+
+# --- groups ---
+
+
+def pair() -> list[Tensor]:
+    return [Tensor([2.0, -4.0], requires_grad=True, dtype="float64") for _ in range(2)]
+
+
+def stepped(optimizer: Optimizer, steps: int = 1) -> None:
+    for _ in range(steps):
+        for p in optimizer.params:
+            p.grad = [1.0, 1.0]
+        optimizer.step()
+
+
+def test_groups_have_rates_and_decays_of_their_own() -> None:
+    a, b = pair()
+    optimizer = SGD([{"params": [a], "lr": 0.5}, {"params": b, "weight_decay": 0.25}], lr=0.1)
+    stepped(optimizer)
+    np.testing.assert_allclose(a.numpy(), [1.5, -4.5])
+    np.testing.assert_allclose(b.numpy(), [2 - 0.1 * 1.5, -4 - 0.1 * 0.0])
+    assert optimizer.params == [a, b]
+    assert optimizer.grouped
+    optimizer.lr = 0.2  # twice as much, for both
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1.0)
+    optimizer.param_groups[0]["lr"] = 0.0  # as users of PyTorch do it
+    before = a.numpy().copy()
+    stepped(optimizer)
+    np.testing.assert_array_equal(a.numpy(), before)
+
+
+def test_a_decoupled_decay_of_a_group() -> None:
+    a, b = pair()
+    stepped(
+        AdamW([{"params": [a], "weight_decay": 0.0}, {"params": [b]}], lr=0.1, weight_decay=0.5)
+    )
+    (c,) = pair()[:1]
+    stepped(Adam([c], lr=0.1))
+    np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(b.numpy(), c.numpy() - 0.05 * np.array([2.0, -4.0]), rtol=1e-12)
+
+
+def test_matrices_decay_and_biases_do_not() -> None:
+    model = net()
+    optimizer = AdamW(decayed(model, 0.1))
+    assert {p.ndim for p in optimizer.param_groups[0]["params"]} == {2}
+    assert {p.ndim for p in optimizer.param_groups[1]["params"]} == {1}
+    assert optim.get(optimizer, model.parameters()) is optimizer  # as `compile` does it
+    assert len(optimizer.groups) == 2
+    with pytest.raises(ValueError, match=r"none of its groups, \(3, 5\)"):
+        optim.get(optimizer, net())
+
+
+def test_groups_go_round_in_the_state() -> None:
+    a, b = pair()
+    optimizer = Adam([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=0.1)
+    stepped(optimizer, 2)
+    state = optimizer.state_dict()
+    assert state["lr.0"] == 0.5
+    c, d = (Tensor(p.numpy(), requires_grad=True) for p in (a, b))
+    resumed = Adam([{"params": [c], "lr": 0.9}, {"params": [d]}], lr=0.9)
+    resumed.load_state_dict(state)
+    stepped(optimizer)
+    stepped(resumed)
+    np.testing.assert_array_equal(a.numpy(), c.numpy())
+    np.testing.assert_array_equal(b.numpy(), d.numpy())
+
+
+def test_groups_that_cannot_be() -> None:
+    a, b = pair()
+    with pytest.raises(ValueError, match=r"shape \(2,\) is in groups 0 and 1"):
+        SGD([{"params": [a]}, {"params": [a, b]}])
+    with pytest.raises(TypeError, match="group 0 has 'momentum'; a group's own can be lr and"):
+        SGD([{"params": [a], "momentum": 0.9}])
+    with pytest.raises(TypeError, match="one of those given is not"):
+        SGD([{"params": [a]}, b])
+    with pytest.raises(ValueError, match="lr must be a number from 0 on"):
+        SGD([{"params": [a], "lr": -1.0}])
+    with pytest.raises(ValueError, match=r"a group has the fixed lr 0\.5"):
+        SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=lambda step: 0.1)
+    mixed = SGD([{"params": [a], "lr": lambda step: 0.5}, {"params": [b]}], lr=lambda step: 0.1)
+    stepped(mixed)
+    np.testing.assert_allclose(a.numpy() - b.numpy(), [-0.4, -0.4])
+
+
+# --- accumulation ---
+
+
+@pytest.mark.parametrize("case", ["sgd", "adam", "lamb"])
+def test_accumulated_steps_are_those_of_a_larger_batch(case: str) -> None:
+    make, options, _ = CASES[case]
+    many = [Tensor(array, requires_grad=True) for array in start()]
+    one = [Tensor(array, requires_grad=True) for array in start()]
+    small, large = make(many, accumulate=3, **options), make(one, **options)
+    for step in range(1, 7):
+        for p, g in zip(many, slopes(step), strict=True):
+            p.grad = g
+        small.step()
+        small.zero_grad()
+        assert small.steps == step // 3
+        if step % 3 == 0:
+            for p, *gs in zip(one, *(slopes(step - k) for k in (2, 1, 0)), strict=True):
+                p.grad = sum(gs) / 3
+            large.step()
+    for p, q in zip(many, one, strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-12)
+
+
+def test_what_is_left_over_is_flushed_as_the_mean_of_what_there_is() -> None:
+    a, b = pair()
+    optimizer = SGD([a, b], lr=1.0, accumulate=10, clip_norm=100.0)
+    for g in ([1.0, 0.0], [3.0, 2.0]):
+        a.grad = g
+        optimizer.step()
+        optimizer.zero_grad()
+    np.testing.assert_array_equal(a.numpy(), [2.0, -4.0])
+    optimizer.flush()
+    np.testing.assert_allclose(a.numpy(), [0.0, -5.0])
+    np.testing.assert_array_equal(b.numpy(), [2.0, -4.0])  # it had no gradient
+    optimizer.flush()
+    assert optimizer.steps == 1
+
+
+def test_accumulation_goes_on_where_it_was_saved() -> None:
+    def run(optimizer: Optimizer, steps: range) -> None:
+        for step in steps:
+            for i, (p, g) in enumerate(zip(optimizer.params, slopes(step), strict=True)):
+                p.grad = None if i == 2 else g
+            optimizer.step()
+
+    one = Adam([Tensor(array, requires_grad=True) for array in start()], accumulate=3)
+    run(one, range(1, 6))
+    two = Adam([Tensor(p.numpy(), requires_grad=True) for p in one.params], accumulate=3)
+    two.load_state_dict(one.state_dict())
+    run(one, range(6, 9))
+    run(two, range(6, 9))
+    assert (one.steps, one.waiting) == (two.steps, two.waiting) == (2, 2)
+    for p, q in zip(one.params, two.params, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+# --- shapes ---
+
+
+def test_adafactor_keeps_rows_and_columns() -> None:
+    p = Tensor(np.ones((2, 30, 40)), requires_grad=True)
+    optimizer = Adafactor([p])
+    state = optimizer.state_dict()
+    assert (state["row.0"].shape, state["column.0"].shape) == ((2, 30), (2, 40))
+
+
+def test_lamb_moves_by_the_norm_of_the_parameter() -> None:
+    a = Tensor(np.full(4, 10.0), requires_grad=True)
+    b = Tensor(np.zeros(4), requires_grad=True)
+    optimizer = LAMB([a, b], lr=0.01)
+    a.grad = b.grad = np.array([1.0, -2.0, 3.0, 4.0])
+    optimizer.step()
+    assert np.linalg.norm(a.numpy() - 10.0) == pytest.approx(0.01 * 20.0)
+    np.testing.assert_allclose(np.abs(b.numpy()), 0.01, rtol=1e-5)  # Adam's step

@@ -21,7 +21,9 @@ from ..errors import AutogradError, DomainError
 from ..node import Node, Op, current
 from .call import Call, Fault
 from .indices import index_faults
+from .matrices import matrix_faults
 from .numbers import float_faults, number_faults
+from .sequences import sequence_faults
 from .shapes import shape_faults
 
 __all__ = ["explain", "explain_rule", "refuse", "reraise"]
@@ -89,6 +91,9 @@ def explain_rule(node: Node, error: Exception) -> Exception:
             f"backward: {op.name} has no finite slope at {at}\n{rows}\n"
             "  Keep the input away from there, say with clip or by adding 1e-12."
         )
+    if node.is_array and isinstance(error, ValueError):  # a matrix that only the rule inverts
+        for fault in matrix_faults(Call.of(op, node.inputs, node.params)):
+            return fault.kind(f"backward: {op.name}: {fault.headline}\n{rows}\n  {fault.mend}")
     error.add_note(f"in the gradient of {op.name}\n{rows}")
     return error
 
@@ -96,7 +101,8 @@ def explain_rule(node: Node, error: Exception) -> Exception:
 def _fault(call: Call, error: Exception) -> Fault | None:
     """The first fault that the operands and params have."""
     floats = isinstance(error, (ArithmeticError, Warning))
-    for search in (float_faults,) if floats else (shape_faults, index_faults, number_faults):
+    searches = (shape_faults, index_faults, matrix_faults, sequence_faults, number_faults)
+    for search in (float_faults,) if floats else searches:
         for fault in search(call):
             return fault
     return None

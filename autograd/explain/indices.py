@@ -183,8 +183,22 @@ def _labels(call: Call) -> Iterator[Fault]:
         yield Fault(ShapeError, headline, mend)
 
 
+def _rows(call: Call) -> Iterator[Fault]:
+    """`embedding`: a row of a table for each index."""
+    rows = call.shapes[0][0] if call.shapes[0] else 0
+    if call.dtype(1) is None or call.dtype(1).kind not in "iu":
+        yield _not_integers(call, 1)
+    elif found := outside(call.inputs[1].raw, rows, 0):
+        value, place, many = found
+        more = f" ({many} are)" if many > 1 else ""
+        headline = f"index {value}, at {_at(place)}, is outside [0, {rows}){more}"
+        mend = f"The table has {rows} rows, 0 to {rows - 1}. Make it larger, or the indices right."
+        yield Fault(ShapeError, headline, mend)
+
+
 SEARCHES: dict[str, Callable[[Call], Iterator[Fault]]] = {
     **dict.fromkeys(("getitem", "putitem", "setitem", "additem"), _getitem),
     **dict.fromkeys(("gather", "putalong", "scatter_add"), _along),
     "softmax_cross_entropy": _labels,
+    "embedding": _rows,
 }

@@ -14,6 +14,14 @@ Data is positional, metadata is keyword.  `xp` is a backend's namespace.  A rule
 gradient g of the result, the result z and the inputs, and is itself made of operations.
 """
 
-from . import elementwise, index, linear, reduce, shape
+# ruff: noqa: I001  (one name per line would bury what this file says)
 
-__all__ = ["elementwise", "index", "linear", "reduce", "shape"]
+from . import (
+    attention, convolution, ctc, elementwise, fourier, index, linalg, linear, normalize,
+    pooling, recurrent, reduce, shape,
+)
+
+__all__ = [
+    "attention", "convolution", "ctc", "elementwise", "fourier", "index", "linalg", "linear",
+    "normalize", "pooling", "recurrent", "reduce", "shape",
+]

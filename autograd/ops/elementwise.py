@@ -222,6 +222,27 @@ erf.vjp(lambda g, z, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
 
 
 @elementwise
+def normal_pdf(xp: Any, x: Any) -> Any:
+    """Density φ(x) = exp(-x²/2) / √2π of the normal distribution."""
+    return xp.normal_pdf(x)
+normal_pdf.vjp(lambda g, z, x: -g * z * x)
+
+
+@elementwise
+def normal_cdf(xp: Any, x: Any) -> Any:
+    """Normal distribution function Φ(x) = ∫ φ up to x."""
+    return xp.normal_cdf(x)
+normal_cdf.vjp(lambda g, z, x: g * normal_pdf(x))
+
+
+@elementwise
+def gelu(xp: Any, x: Any) -> Any:
+    """x Φ(x) (Hendrycks & Gimpel 2016), exact."""
+    return x * xp.normal_cdf(x)
+gelu.vjp(lambda g, z, x: g * (normal_cdf(x) + x * normal_pdf(x)))
+
+
+@elementwise
 def sigmoid(xp: Any, x: Any) -> Any:
     """Logistic function 1 / (1 + exp(-x)), without overflow."""
     return xp.sigmoid(x)

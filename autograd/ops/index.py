@@ -154,6 +154,25 @@ scatter_add.vjp(
 )
 
 
+@op(samples=({},), shapes=(((5, 3), [[0, 4], [4, 2]]),), needs="a table (rows, …) and integers")
+def embedding(xp: Any, x: Any, index: Any) -> Any:
+    """For each index that row of the table x (rows, …)."""
+    return xp.take(x, index, axis=0)
+embedding.vjp(lambda g, z, x, index: putrows(g, index, rows=x.shape[0]), None)
+
+
+@op(samples=({"rows": 5},), shapes=(((2, 2, 3), [[0, 4], [4, 2]]),))
+def putrows(xp: Any, g: Any, index: Any, *, rows: int) -> Any:
+    """A table of zeros with each g added to its row: the transpose of `embedding`.
+
+    Half precision is summed in single precision, where small terms are not lost.
+    """
+    wide = g.astype("float32") if g.dtype.itemsize == 2 else g
+    z = xp.zeros((rows, *g.shape[index.ndim :]), dtype=wide.dtype)
+    return xp.add_at(z, (index,), wide).astype(g.dtype, copy=False)
+putrows.vjp(lambda g, z, x, index, rows: embedding(g, index), None)
+
+
 @op(samples=({"classes": 4},), shapes=(([2, 0, 3],),))
 def one_hot(xp: Any, index: Any, *, classes: int, dtype: Any = "float32") -> Any:
     """A new last axis with 1 at the index and 0 elsewhere."""

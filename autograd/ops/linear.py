@@ -33,6 +33,9 @@ def _rows(x: Any) -> Any:
 )  # fmt: skip
 def matmul(xp: Any, x: Any, y: Any) -> Any:
     """Matrix product over the last two axes; the others broadcast, and vectors are allowed."""
+    if y.ndim == 2 < x.ndim:  # one product over all rows, instead of one per matrix
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return xp.matmul(rows, y).reshape(*x.shape[:-1], y.shape[-1])
     return xp.matmul(x, y)
 
 
@@ -61,7 +64,7 @@ matmul.vjp(_matmul_x, _matmul_y)
     needs="(..., k) @ (k, m) + (m,)")  # fmt: skip
 def affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
     """x @ w + b for a matrix w: a dense layer, as one operation."""
-    z = xp.matmul(x, w)
+    z = matmul.forward(xp, x, w)
     z += b
     return z
 affine.vjp(
@@ -120,14 +123,23 @@ einsum.vjp_joint(_einsum_rule)
 @op(samples=({},), shapes=(((4, 3), [2, 0, 1, 2]),), needs="logits (..., classes), labels (...)")
 def softmax_cross_entropy(xp: Any, x: Any, index: Any) -> Any:
     """-log softmax(x)[label] per sample, for logits x (..., classes) and integer labels (...)."""
-    top = xp.max(x, axis=-1, keepdims=True)
-    shifted = x - top
+    shifted = x - xp.max(x, axis=-1, keepdims=True)
     chosen = xp.take_along_axis(shifted, index[..., None], -1)[..., 0]
     return xp.log(xp.sum(xp.exp(shifted), axis=-1)) - chosen
-softmax_cross_entropy.vjp(
-    lambda g, z, x, index: (
-        reshape(g, shape=(*g.shape, 1))
-        * (softmax(x, axis=-1) - one_hot(index, classes=x.shape[-1], dtype=x.dtype))
-    ),
-    None,
+
+
+@op(samples=({},), shapes=(((4,), (4, 3), [2, 0, 1, 2]),))
+def softmax_cross_entropy_grad(xp: Any, g: Any, x: Any, index: Any) -> Any:
+    """The gradient of softmax_cross_entropy: g (softmax(x) - one_hot(label)), in one buffer."""
+    p = softmax.forward(xp, x, axis=-1)
+    rows = p.reshape(-1, x.shape[-1])  # a view
+    rows[xp.arange(len(rows)), index.reshape(-1)] -= 1
+    p *= g[..., None]
+    return p
+
+
+softmax_cross_entropy_grad.vjp_of(
+    lambda g, x, index: reshape(g, shape=(*g.shape, 1))
+    * (softmax(x, axis=-1) - one_hot(index, classes=x.shape[-1], dtype=x.dtype))
 )
+softmax_cross_entropy.vjp(lambda g, z, x, index: softmax_cross_entropy_grad(g, x, index), None)

@@ -1,12 +1,12 @@
 """Data on their way in: checked once, moved to the backend once, then cut into batches.
 
-This is the one file of `nn` that knows NumPy, because that is what data arrive as.  What comes
-out are Tensors in the dtype and on the backend that the model computes with.
+This room alone of `nn` knows NumPy, because that is what data arrive as.  What comes out are
+Tensors in the dtype and on the backend that the model computes with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any, NamedTuple
@@ -17,8 +17,11 @@ from autograd import Tensor
 from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.random import permutation
 
+from .frames import filled, is_table, matrix
+
 __all__ = [
-    "Data", "Place", "check_present", "incoming", "is_on_host", "load", "quiet", "split", "weights",
+    "Data", "Place", "arrived", "as_array", "check_present", "each", "incoming", "is_on_host",
+    "is_several", "load", "quiet", "rows_of", "split", "weight_of", "weights",
 ]  # fmt: skip
 
 
@@ -36,13 +39,14 @@ class Place(NamedTuple):
         return cls(Tensor(0.0).backend)
 
 
-def incoming(data: Any, name: str, place: Place) -> Tensor:
+def incoming(data: Any, name: str, place: Place, rows: Any = None) -> Tensor:
     """Anything array-like as a Tensor `(N, ...)`: floats in the place's dtype, integers unchanged.
 
     Nested lists, NumPy arrays, data frames and Tensors of any backend are taken, without a copy
-    where that is possible.  Text, ragged lists, no samples, NaN and infinity are errors.
+    where that is possible.  Text, ragged lists, no samples, NaN and infinity are errors; of what
+    was taken from `rows` of something larger, they tell that row.
     """
-    tensor = data.detach() if isinstance(data, Tensor) else Tensor.of(_array(data, name))
+    tensor = data.detach() if isinstance(data, Tensor) else Tensor.of(as_array(data, name))
     if not tensor.ndim:
         raise ShapeError(f"{name} is one number, {tensor.item()!r}: expected samples, (N, ...)")
     if not tensor.size:
@@ -55,16 +59,19 @@ def incoming(data: Any, name: str, place: Place) -> Tensor:
             moved = moved.astype(place.dtype)
     # NaN and infinity both survive in one of the two extremes, which need no array in between
     if not (isfinite(moved.min().item()) and isfinite(moved.max().item())):
-        raise DomainError(_flaw(name, tensor.numpy(), moved))
+        raise DomainError(_flaw(name, tensor.numpy(), moved, rows))
     return moved
 
 
-def _array(data: Any, name: str) -> np.ndarray:
+def as_array(data: Any, name: str) -> np.ndarray:
+    """Anything array-like on the host as an array of numbers; a memory-mapped one stays on disk."""
     if isinstance(data, Iterator):
         kind = type(data).__name__
         raise DTypeError(f"{name} is a {kind}: expected an array or a list, such as list({name})")
     try:
-        array = np.asarray(data)
+        array = matrix(data, name) if is_table(data) else filled(np.asarray(data))
+    except ShapeError:
+        raise
     except ValueError:  # NumPy's "inhomogeneous shape"
         raise ShapeError(f"{name} is ragged: its nested lists must have the same length") from None
     if array.dtype.kind not in "fiubV" or array.dtype.names:
@@ -76,10 +83,12 @@ def _array(data: Any, name: str) -> np.ndarray:
     return array
 
 
-def _flaw(name: str, array: np.ndarray, moved: Tensor) -> str:
+def _flaw(name: str, array: np.ndarray, moved: Tensor, rows: Any = None) -> str:
     bad = np.argwhere(~np.isfinite(moved.numpy().astype("float64")))
     place = tuple(int(i) for i in bad[0])
     value = float(array[place])
+    if rows is not None:
+        place = (int(rows[place[0]]), *place[1:])
     told = f"{name}[{', '.join(map(str, place))}] is {value:g}"
     if isfinite(value):
         return f"{told}, too large for {moved.dtype}: rescale {name}, (x - mean) / std"
@@ -90,43 +99,88 @@ def _flaw(name: str, array: np.ndarray, moved: Tensor) -> str:
     return f"{told}{count}. A model cannot learn from it; {fix}"
 
 
+def each(apply: Callable[[Any], Any], inputs: Any) -> Any:
+    """`apply` to the one array, or to each of several in a tuple or dict, in the same order."""
+    if isinstance(inputs, dict):
+        return {key: each(apply, value) for key, value in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple([each(apply, value) for value in inputs])
+    return apply(inputs)
+
+
+def is_several(inputs: Any) -> bool:
+    """Whether these are several inputs of a model: a dict, or a tuple of arrays."""
+    if isinstance(inputs, tuple):
+        return bool(inputs) and all(hasattr(x, "shape") or is_several(x) for x in inputs)
+    return isinstance(inputs, dict)
+
+
+def rows_of(raw: Any, index: Any) -> Any:
+    """These rows of an array, in a new array."""
+    if isinstance(raw, np.ndarray) and not raw.flags.c_contiguous:
+        return raw[index]  # `take` would first copy the whole array into one piece
+    return raw.take(index, 0)
+
+
 @dataclass(slots=True)
 class Data:
-    """Samples, their targets and their weights: Tensors on one backend, with one length."""
+    """Samples, their targets and their weights: Tensors on one backend, with one length.
 
-    x: Tensor
-    y: Tensor
+    A model of several inputs has a tuple or a dict of Tensors as x.  It unpacks as `x, y = data`,
+    or `x, y, weight = data` where samples are weighted, or `(x,) = data` without targets.
+    """
+
+    x: Any
+    y: Any = None
     weight: Tensor | None = None
 
+    @property
+    def first(self) -> Tensor:
+        """The first of the inputs, for what they have in common."""
+        found = self.x
+        while isinstance(found, (tuple, dict)):
+            found = next(iter(found.values())) if isinstance(found, dict) else found[0]
+        assert isinstance(found, Tensor)
+        return found
+
     def __len__(self) -> int:
-        return self.x.shape[0]
+        return self.first.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.x
+        if self.y is not None:
+            yield self.y
+        if self.weight is not None:
+            yield self.weight
+
+    def each(self, apply: Callable[[Tensor], Tensor]) -> Data:
+        """The data with `apply` done to each of their tensors."""
+        y, weight = self.y, self.weight
+        return Data(
+            each(apply, self.x),
+            None if y is None else each(apply, y),
+            None if weight is None else apply(weight),
+        )
 
     def part(self, start: int, stop: int) -> Data:
         """Samples start..stop: views, without a copy."""
-        weight = self.weight
-        return Data(
-            Tensor.of(self.x.raw[start:stop]),
-            Tensor.of(self.y.raw[start:stop]),
-            None if weight is None else Tensor.of(weight.raw[start:stop]),
-        )
+        return self.each(lambda tensor: Tensor.of(tensor.raw[start:stop]))
+
+    def rows(self, index: Any) -> Data:
+        """The samples of these numbers, an array of integers on the same backend."""
+        return self.each(lambda tensor: Tensor.of(rows_of(tensor.raw, index)))
 
     def batches(self, size: int, order: Tensor | None = None) -> Iterator[Data]:
         """Batches of `size` samples, the last perhaps smaller, in the given order of samples."""
-        weight = self.weight
         for start in range(0, len(self), size):
             if order is None:
                 yield self.part(start, start + size)
-                continue
-            index = order.raw[start : start + size]
-            yield Data(
-                Tensor.of(self.x.raw.take(index, 0)),  # one array call per batch
-                Tensor.of(self.y.raw.take(index, 0)),
-                None if weight is None else Tensor.of(weight.raw.take(index, 0)),
-            )
+            else:
+                yield self.rows(order.raw[start : start + size])
 
     def shuffled(self) -> Tensor:
         """A new random order of the samples, on their backend; see `autograd.seed`."""
-        return Tensor(permutation(len(self)), dtype="int64", backend=self.x.backend)
+        return Tensor(permutation(len(self)), dtype="int64", backend=self.first.backend)
 
 
 def load(
@@ -135,28 +189,51 @@ def load(
     """Samples, targets and weights, checked and moved; lengths that differ are a `ShapeError`."""
     if y is None:
         raise ShapeError(f"{names[1]} is None: expected a target for each sample of {names[0]}")
-    data = Data(incoming(x, names[0], place), incoming(y, names[1], place))
-    if len(data.y) != len(data):
+    data = Data(arrived(x, names[0], place), arrived(y, names[1], place))
+    if len(Data(data.y)) != len(data):
         raise ShapeError(
-            f"{names[0]} has {_samples(len(data))}, {names[1]} has {len(data.y)}: "
-            f"expected one target per sample ({names[0]} {data.x.shape}, {names[1]} {data.y.shape})"
+            f"{names[0]} has {_samples(len(data))}, {names[1]} has {len(Data(data.y))}: "
+            f"expected one target per sample ({names[0]} {_shape(data.x)}, "
+            f"{names[1]} {_shape(data.y)})"
         )
     if sample_weight is None:
         return data
+    return replace(data, weight=weight_of(sample_weight, len(data), place))
+
+
+def arrived(data: Any, name: str, place: Place, rows: Any = None) -> Any:
+    """What `incoming` gives, or of several inputs a dict or tuple of it; one length for all."""
+    if not is_several(data):
+        return incoming(data, name, place, rows)
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    found = {key: arrived(value, f"{name}[{key!r}]", place, rows) for key, value in items}
+    if not found:
+        raise ShapeError(f"{name} is empty: there is nothing to learn")
+    lengths = {key: len(Data(value)) for key, value in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise ShapeError(f"{name} has inputs of different lengths, {lengths}")
+    return found if isinstance(data, dict) else tuple(found.values())
+
+
+def weight_of(sample_weight: Any, n: int, place: Place) -> Tensor:
+    """The weights of n samples: numbers of 0 or more in the place's dtype, (n,)."""
     weight = incoming(sample_weight, "sample_weight", place)
-    if weight.shape == (len(data), 1):
+    if weight.shape == (n, 1):
         weight = weight.reshape(-1)
-    if weight.shape != (len(data),):
+    if weight.shape != (n,):
         raise ShapeError(
-            f"sample_weight has shape {weight.shape}: expected one number per sample, "
-            f"({len(data)},)"
+            f"sample_weight has shape {weight.shape}: expected one number per sample, ({n},)"
         )
     if weight.min().item() < 0:
         place_of = int(weight.argmin().item())
         raise DomainError(
             f"sample_weight[{place_of}] is {weight.min().item():g}: a weight is 0 or larger"
         )
-    return replace(data, weight=weight.astype(place.dtype))
+    return weight.astype(place.dtype)
+
+
+def _shape(x: Any) -> Any:
+    return each(lambda tensor: tensor.shape, x)
 
 
 def _samples(n: int) -> str:

@@ -38,6 +38,11 @@ class Dense(Module):
         bias_init: str | init.Initializer = "zeros",
         input_shape: tuple[int, ...] | None = None,
         name: str | None = None,
+        *,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
     ) -> None:
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ValueError(f"Dense: units must be a whole number from 1 on, not {units!r}")
@@ -45,6 +50,8 @@ class Dense(Module):
         self.activation = activations.get(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
         self.use_bias = use_bias
+        self.regularize(weight=kernel_regularizer, bias=bias_regularizer)
+        self.constrain(weight=kernel_constraint, bias=bias_constraint)
         self.weight: Tensor | None = None
         self.bias: Tensor | None = None
         if input_shape is not None:
@@ -137,6 +144,9 @@ class Sequential(Module):
 
     A layer is known by its `name` where it has one, else by its place: "0.weight",
     "hidden.weight".  Where the first layer knows its `input_shape`, all layers are built at once.
+
+    A `mask` (N, T) of padding goes to every layer that takes one, such as `LSTM`; an
+    `Embedding(mask_zero=True)` makes one for the layers behind it.
     """
 
     def __init__(
@@ -181,9 +191,19 @@ class Sequential(Module):
         ]
         return layers + [item for item in vars(self).items() if item[0] != "layers"]
 
-    def __call__(self, x: Any) -> Any:
+    @property
+    def takes_mask(self) -> bool:
+        """Whether some layer takes a mask of padding."""
+        return any(getattr(layer, "takes_mask", False) for layer in self.layers)
+
+    def __call__(self, x: Any, mask: Any = None) -> Any:
+        if mask is not None and not self.takes_mask:
+            raise TypeError(f"{path_of(self)}: a mask is given, but no layer takes one")
         for layer in self.layers:
-            x = layer(x)
+            if mask is None and hasattr(layer, "padding_mask"):
+                mask = layer.padding_mask(x)
+            masked = mask is not None and getattr(layer, "takes_mask", False)
+            x = layer(x, mask=mask) if masked else layer(x)
         return x
 
     def __len__(self) -> int:
@@ -192,8 +212,15 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Callable[[Any], Any]]:
         return iter(self.layers)
 
-    def __getitem__(self, i: int) -> Any:
-        return self.layers[i]
+    def __getitem__(self, i: int | str) -> Any:
+        """The layer of that place, or of that name."""
+        if not isinstance(i, str):
+            return self.layers[i]
+        found = dict(self.members()).get(i)
+        if not isinstance(found, Module):
+            names = [layer.name for layer in self.layers if getattr(layer, "name", None)]
+            raise KeyError(f"Sequential: no layer is named {i!r}; named are {names}")
+        return found
 
 
 class Flatten(Module):
@@ -220,7 +247,7 @@ class Dropout(Module):
     def __call__(self, x: Tensor) -> Tensor:
         if not self.rate or not self.training:
             return x
-        return x * random.dropout_mask(x.shape, 1 - self.rate, x.dtype)
+        return x * random.dropout_mask(x.shape, 1 - self.rate, x.dtype, x.backend)
 
     def describe(self) -> str:
         return f"{self.rate:g}"

@@ -7,15 +7,13 @@ from typing import Any
 
 from autograd import Tensor
 
-from .loss import Loss, truth
-from .standard import (
+from .crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    Huber,
-    MeanAbsoluteError,
-    MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
+from .distances import Huber, MeanAbsoluteError, MeanSquaredError
+from .loss import Loss, truth
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss",
@@ -24,9 +22,9 @@ __all__ = [
 
 
 def _reduced(loss: Loss, y_pred: Tensor, y_true: Any, reduction: str) -> Tensor:
-    found = loss.losses(y_pred, y_true)
     if reduction == "mean":
-        return found.mean()
+        return loss(y_pred, y_true)
+    found = loss.losses(y_pred, y_true)
     if reduction == "sum":
         return found.sum()
     if reduction == "none":
@@ -61,12 +59,24 @@ def binary_cross_entropy_with_logits(
     return _reduced(BinaryCrossentropy(from_logits=True), logits, y_true, reduction)
 
 
-def cross_entropy(logits: Tensor, labels: Any, reduction: str = "mean") -> Tensor:
-    """-log softmax(logits)[label] for integer labels, or -Σ t log softmax for distributions t."""
+def cross_entropy(
+    logits: Tensor,
+    labels: Any,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log softmax(logits)[label] for integer labels, or -Σ t log softmax for distributions t.
+
+    Logits are (…, classes), of sequences (N, T, classes) with labels (N, T).  Labels that are
+    `ignore_index` do not count; there is none that is meant without being named.
+    """
     labels = truth(labels, logits)
-    sparse = labels.dtype.kind in "iu" and labels.shape != logits.shape
-    kind = SparseCategoricalCrossentropy if sparse else CategoricalCrossentropy
-    return _reduced(kind(from_logits=True), logits, labels, reduction)
+    if labels.dtype.kind in "iu" and labels.shape != logits.shape:
+        loss: Loss = SparseCategoricalCrossentropy(True, ignore_index, label_smoothing)
+    else:
+        loss = CategoricalCrossentropy(True, label_smoothing)
+    return _reduced(loss, logits, labels, reduction)
 
 
 OF_FUNCTION: dict[Any, Callable[[], Loss]] = {

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from autograd import Tensor
+from autograd import Tensor, maximum, where
 from autograd.errors import DomainError, ShapeError
 
 __all__ = ["Custom", "Loss", "check_range", "truth"]
@@ -42,24 +42,54 @@ class Loss:
 
     def per_sample(self, y_pred: Tensor, y_true: Any) -> Tensor:
         """The loss of each sample, (N,): the mean over what the sample has."""
-        found = self.losses(y_pred, y_true)
-        return found if found.ndim == 1 else found.reshape(found.shape[0], -1).mean(axis=1)
+        found, kept = self.losses(y_pred, y_true), self.kept(y_pred, y_true)
+        if found.ndim == 1:
+            return found
+        found = found.reshape(found.shape[0], -1)
+        if kept is None:
+            return found.mean(axis=1)
+        count = kept.reshape(found.shape).sum(axis=1)
+        return found.sum(axis=1) / maximum(count, 1).astype(found.dtype)
+
+    def kept(self, y_pred: Tensor, y_true: Any) -> Tensor | None:
+        """Truth values (N, …): which elements count; None for all of them."""
+        return None
 
     def __call__(self, y_pred: Tensor, y_true: Any, sample_weight: Any = None) -> Tensor:
-        """The mean over the batch; with weights, Σ wᵢ lossᵢ / N.
+        """The mean over the batch; with weights (N,), or (N, T) for sequences, Σ wᵢ lossᵢ / N.
 
         Dividing by N and not by Σ wᵢ keeps the gradient of a batch of light samples small.
+        Weights that are truth values are a mask: the mean is over what is True.
         """
-        if sample_weight is None:
-            return self.losses(y_pred, y_true).mean()
-        found = self.per_sample(y_pred, y_true)
-        weight = truth(sample_weight, found)
-        if weight.shape != found.shape:
+        found, kept = self.losses(y_pred, y_true), self.kept(y_pred, y_true)
+        if sample_weight is not None:
+            weight = self._weights(found, sample_weight)
+            if weight.dtype.kind != "b":
+                found = found * weight
+            else:
+                kept = weight if kept is None else weight & kept
+        if kept is None:
+            return found.mean()
+        if kept.shape != found.shape:
+            kept = kept.broadcast_to(found.shape)
+        # what does not count may be anything, even NaN
+        return where(kept, found, 0.0).sum() / maximum(kept.sum(), 1).astype(found.dtype)
+
+    def _weights(self, found: Tensor, given: Any) -> Tensor:
+        """Weights as they are multiplied with the losses; ShapeError where they do not fit."""
+        weight = truth(given, found)
+        if not found.ndim:
+            raise ShapeError(
+                f"{self.name}: it gives one number for the whole batch, which sample or class "
+                "weights cannot weigh. Let it return one per sample, (N,)."
+            )
+        if weight.shape != found.shape[: weight.ndim] or not weight.ndim:
+            also = f", or {found.shape}" if found.ndim > 1 else ""
             raise ShapeError(
                 f"{self.name}: sample_weight has shape {weight.shape}, but there are "
-                f"{found.shape[0]} samples; it must be {found.shape}"
+                f"{found.shape[0]} samples; it must be {found.shape[:1]}{also}"
             )
-        return (found * weight).mean()
+        return weight.reshape(*weight.shape, *(1,) * (found.ndim - weight.ndim))
 
     @property
     def name(self) -> str:
@@ -100,7 +130,9 @@ def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
     )
 
 
-def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -> None:
+def check_range(
+    what: str, labels: Tensor, low: float, high: float, hint: str, name: str = "y_true"
+) -> None:
     """Raise DomainError for the first label outside [low, high], or NaN, naming its place.
 
     Labels that were found within, and not assigned since, are not looked at again.
@@ -119,7 +151,7 @@ def check_range(what: str, labels: Tensor, low: float, high: float, hint: str) -
                 i, at = divmod(i, size)
                 place.insert(0, at)
             raise DomainError(
-                f"{what}: y_true[{', '.join(map(str, place))}] is {label}, outside "
+                f"{what}: {name}[{', '.join(map(str, place))}] is {label}, outside "
                 f"[{low}, {high}]. {hint}"
             )
 

@@ -17,6 +17,8 @@ class Metric(ABC):
     name: str = "metric"
     live: ClassVar[bool] = True
     """Whether `result` is cheap enough to be shown while an epoch runs."""
+    ignore_index: int | None = None
+    """Labels of this number, such as the padding of sequences, do not count; None for none."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -52,8 +54,13 @@ def columns(prediction: Tensor, target: Tensor, who: str) -> tuple[Tensor, Tenso
     return prediction.reshape(shapes[0]), target.reshape(shapes[1])
 
 
-def classes(prediction: Tensor, target: Tensor, who: str) -> tuple[Tensor, Tensor]:
-    """Scores (N, C) and integer labels (N,), of integer or one-hot targets."""
+def classes(
+    prediction: Tensor, target: Tensor, who: str, ignore: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Scores (N, C) and integer labels (N,), of integer or one-hot targets, all axes before as one.
+
+    Samples whose label is `ignore` are left out.
+    """
     if prediction.ndim < 2 or prediction.shape[-1] < 2:
         raise ShapeError(f"{who}: expected scores (N, C), C >= 2 classes, got {prediction.shape}")
     count = prediction.shape[-1]
@@ -64,12 +71,18 @@ def classes(prediction: Tensor, target: Tensor, who: str) -> tuple[Tensor, Tenso
             f"{who}: targets {target.shape} do not fit scores {prediction.shape}; expected labels "
             f"{prediction.shape[:-1]} or one-hot {prediction.shape}"
         )
+    prediction, target = prediction.reshape(-1, count), target.reshape(-1)
+    if ignore is not None:
+        kept = target != ignore
+        prediction, target = prediction[kept], target[kept]
+    if not target.size:
+        return prediction, target.astype("int64")
     low, high = target.min().item(), target.max().item()
     if low < 0 or high >= count:
         raise DomainError(
             f"{who}: label {low if low < 0 else high} is outside [0, {count}), the {count} classes"
         )
-    return prediction.reshape(-1, count), target.reshape(-1).astype("int64")
+    return prediction, target.astype("int64")
 
 
 def total(x: Tensor, axis: int | None = None) -> Any:

@@ -37,7 +37,7 @@ class Counts(Metric):
             prediction, target = columns(prediction, target, self.name)
             chosen, actual = prediction > self.threshold, target > 0.5
         else:
-            scores, labels = classes(prediction, target, self.name)
+            scores, labels = classes(prediction, target, self.name, self.ignore_index)
             chosen = functions.one_hot(scores.argmax(axis=-1), scores.shape[-1])
             actual = functions.one_hot(labels, scores.shape[-1])
         chosen, actual = chosen.astype("float32"), actual.astype("float32")

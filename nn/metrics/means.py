@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan, sqrt
+from math import exp, inf, nan, sqrt
 from typing import Any
 
-from autograd import Tensor, functions
+from autograd import Tensor, functions, maximum
 from autograd.errors import DomainError
 
+from ..losses.distances import normalized
 from ..losses.loss import named
 from .base import Metric, classes, columns, total
 
 __all__ = [
-    "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "Custom", "MeanAbsoluteError",
-    "MeanSquaredError", "RootMeanSquaredError", "SparseCategoricalAccuracy", "TopKAccuracy",
+    "Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "CosineSimilarity", "Custom",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "Perplexity",
+    "RootMeanSquaredError", "SparseCategoricalAccuracy", "TopKAccuracy",
 ]  # fmt: skip
 
 
@@ -64,7 +66,7 @@ class CategoricalAccuracy(Mean):
     name = "categorical_accuracy"
 
     def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
-        scores, labels = classes(prediction, target, self.name)
+        scores, labels = classes(prediction, target, self.name, self.ignore_index)
         return scores.argmax(axis=-1) == labels
 
 
@@ -89,6 +91,7 @@ class Accuracy(Mean):
         super().__init__(name)
 
     def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
+        self.categorical.ignore_index = self.ignore_index
         one = prediction.ndim == 1 or prediction.shape[-1] == 1
         return (self.binary if one else self.categorical).scores(prediction, target)
 
@@ -104,7 +107,7 @@ class TopKAccuracy(Mean):
         super().__init__(name or f"top_{k}_accuracy")
 
     def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
-        scores, labels = classes(prediction, target, self.name)
+        scores, labels = classes(prediction, target, self.name, self.ignore_index)
         if not 0 < self.k < scores.shape[-1]:
             raise DomainError(
                 f"{self.name}: k = {self.k} of {scores.shape[-1]} classes; expected "
@@ -142,6 +145,55 @@ class RootMeanSquaredError(MeanSquaredError):
 
     def result(self) -> float:
         return sqrt(super().result())
+
+
+class MeanAbsolutePercentageError(Mean):
+    """The mean of 100 |prediction - target| / |target|."""
+
+    name = "mape"
+
+    def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
+        prediction, target = columns(prediction, target, self.name)
+        target = target.astype(prediction.dtype)
+        return 100 * (prediction - target).abs() / maximum(target.abs(), 1e-7)
+
+
+class CosineSimilarity(Mean):
+    """The mean cosine of the angle between prediction and target, over the last axis."""
+
+    name = "cosine_similarity"
+
+    def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
+        prediction, target = columns(prediction, target, self.name)
+        return (normalized(prediction) * normalized(target.astype(prediction.dtype))).sum(axis=-1)
+
+
+class Perplexity(Mean):
+    """exp of the mean -log p of the right class: of how many equal ones it is as unsure.
+
+    Predictions are probabilities `(…, C)`, or with `from_logits` what a softmax makes them of;
+    targets are labels or one-hot.
+    """
+
+    name = "perplexity"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        from_logits: bool = False,
+        ignore_index: int | None = None,
+    ) -> None:
+        self.from_logits, self.ignore_index = from_logits, ignore_index
+        super().__init__(name)
+
+    def scores(self, prediction: Tensor, target: Tensor) -> Tensor:
+        scores, labels = classes(prediction, target, self.name, self.ignore_index)
+        log_p = scores.log_softmax() if self.from_logits else scores.clip(low=1e-7).log()
+        return -functions.gather(log_p, 1, labels.reshape(-1, 1))
+
+    def result(self) -> float:
+        mean = super().result()
+        return exp(mean) if mean < 700 else inf if mean == mean else nan
 
 
 class Custom(Mean):

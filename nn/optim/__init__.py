@@ -13,13 +13,37 @@ from __future__ import annotations
 from typing import Any
 
 from ..names import lookup
-from .first_order import SGD, Adagrad, Adam, AdamW, RMSprop
+from . import schedules
+from .adam import Adam, AdamW, Nadam
+from .ema import EMA
+from .first_order import SGD, Adadelta, Adagrad, Lion, RMSprop
+from .groups import decayed
+from .layerwise import LAMB, Adafactor
 from .optimizer import Optimizer
+from .precision import LossScale
+from .schedules import (
+    CosineDecay,
+    CosineDecayRestarts,
+    ExponentialDecay,
+    InverseSqrtDecay,
+    MultiStepDecay,
+    OneCycle,
+    PolynomialDecay,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+)
 
-__all__ = ["Optimizer", "SGD", "RMSprop", "Adagrad", "Adam", "AdamW"]
+__all__ = [
+    "EMA", "LAMB", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "CosineDecay",
+    "CosineDecayRestarts", "ExponentialDecay", "InverseSqrtDecay", "Lion", "LossScale",
+    "MultiStepDecay", "Nadam", "OneCycle", "Optimizer", "PolynomialDecay", "RMSprop",
+    "ReduceOnPlateau", "Schedule", "StepDecay", "decayed", "schedules",
+]  # fmt: skip
 
 BY_NAME: dict[str, type[Optimizer]] = {
-    "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW,
+    "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "adadelta": Adadelta, "adam": Adam,
+    "adamw": AdamW, "nadam": Nadam, "lion": Lion, "lamb": LAMB, "adafactor": Adafactor,
 }  # fmt: skip
 
 
@@ -37,6 +61,19 @@ def get(
         return made
     if params is not None:
         params = list(params.parameters() if hasattr(params, "parameters") else params)
-        if list(map(id, params)) != list(map(id, optimizer.params)):
+        missing = {id(p) for p in params} - {id(p) for p in optimizer.params}
+        if optimizer.grouped:
+            _check_groups(optimizer, [p for p in params if id(p) in missing and p.requires_grad])
+        elif missing or len(params) != len(optimizer.params):
             optimizer.bind(params)
     return optimizer
+
+
+def _check_groups(optimizer: Optimizer, missing: list[Any]) -> None:
+    """Groups say what is trained and how: what a model has beyond them would never be."""
+    if missing:
+        shapes = ", ".join(str(p.shape) for p in missing[:6]) + (", …" if missing[6:] else "")
+        raise ValueError(
+            f"{optimizer.name}: parameters of the model are in none of its groups, {shapes}. Put "
+            'them into one, {"params": …}, or freeze() them.'
+        )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 from autograd import Tensor, full, names
+from autograd.errors import GraphError
 from autograd.node import tick
+from autograd.ops.elementwise import where
 from autograd.ops.shape import concatenate
 
-__all__ = ["Flat"]
+from ..data.arrays import is_on_host
+
+__all__ = ["Each", "Flat", "Stretch"]
+
+Stretch = tuple[int, int, Any]
+"""(start, end, gradient): a part of a flat array, and the flat gradient of it."""
 
 BLOCK = 32_768
 """Elements that a formula is applied to at a time.
@@ -23,19 +31,23 @@ class Flat:
     """Parameters of one dtype and backend, one behind the other in one array.
 
     Each parameter's `raw` becomes a view of that array: who reads or assigns the parameter
-    reads or assigns the array.  `state` holds arrays of the same length, such as moments.  Those of
-    16-bit parameters are float32, and so is the computation: the square of a gradient of 1e-4 would
-    be 0, and Adam would divide by it.
+    reads or assigns the array.  `state` holds arrays of the same length, such as moments.
+
+    For 16-bit parameters the formula works in float32, on a float32 copy, the *master*
+    (Micikevicius et al. 2018, §3.1): steps smaller than half a unit in the parameter's last place
+    add up there instead of being rounded away, and the square of a gradient of 1e-4 is not 0.
+    `exact` is that copy, or the array itself where nothing is lost.
     """
 
     def __init__(self, params: Sequence[Tensor], state: Mapping[str, float]) -> None:
         self.params = params
         self._pack()
-        dtype = params[0].dtype
-        self.half = dtype.itemsize == 2
-        kind = {"dtype": "float32" if self.half else dtype, "backend": params[0].backend}
-        size = self.ends[-1]
-        self.state = {name: full(size, value, **kind).raw for name, value in state.items()}
+        self.state = {name: self._full(self.ends[-1], value) for name, value in state.items()}
+        self.present: tuple[bool, ...] = (False,) * len(params)
+        self.changed: Sequence[Tensor] = ()
+        self.sum: Any = None
+        """Gradients added up over several batches, and of how many batches each parameter's is."""
+        self.held = [0] * len(params)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy's parameters are views of the copy's own array: copying parts them from it."""
@@ -43,6 +55,12 @@ class Flat:
         self._pack()
 
     def _pack(self) -> None:
+        dtypes = {str(p.dtype) for p in self.params}
+        if len(dtypes) > 1:
+            raise GraphError(
+                f"optimizer: some of its parameters changed their dtype, to {', '.join(dtypes)}. "
+                "Bind it anew, optimizer.bind(model)."
+            )
         self.data = concatenate(*[p.raw for p in self.params], axis=None)  # of all, flattened
         self.views: list[Any] = []
         self.ends: list[int] = []
@@ -52,10 +70,19 @@ class Flat:
             p.raw = self.data[start:end].reshape(p.shape)
             self.views.append(p.raw)
             self.ends.append(end)
-        self._runs: dict[tuple[bool, ...], list[tuple[int, int, int, int]]] = {}
+        self._runs: dict[tuple[bool, ...], Any] = {}
+        self.half = self.data.dtype.itemsize == 2
+        self.exact = self.data.astype("float32") if self.half else self.data
+        self.block = BLOCK if is_on_host(self.params[0]) else end  # a GPU's kernels want it whole
 
-    def gradients(self) -> list[tuple[int, int, Any]]:
-        """(start, end, gradient) of each stretch of the array that has one.
+    def _full(self, shape: Any, value: float) -> Any:
+        """An array like the one that the formula works on."""
+        return full(shape, value, dtype=self.exact.dtype, backend=self.params[0].backend).raw
+
+    # --- gradients ---
+
+    def gradients(self) -> list[Stretch]:
+        """(start, end, gradient) of each stretch of the array that has one, float32 or wider.
 
         Neighbours are gathered into one array; one that fills a block by itself stays as it is,
         as gathering would only copy it.
@@ -67,11 +94,8 @@ class Flat:
                 return self.gradients()
             g = p._grad
             found.append(g.raw if g.__class__ is Tensor else g)
-        present = tuple([g is not None for g in found])
-        runs = self._runs.get(present)
-        if runs is None:
-            runs = self._runs[present] = self._stretches(present)
-        return [
+        runs = self._among(tuple([g is not None for g in found]))
+        gathered: list[Stretch] = [
             (
                 start,
                 end,
@@ -81,15 +105,31 @@ class Flat:
             )
             for start, end, first, last in runs
         ]
+        return [(a, b, g.astype("float32")) for a, b, g in gathered] if self.half else gathered
 
     def _take_in_again(self) -> None:
         """Follow parameters that were given other arrays, perhaps on another backend."""
+        exact, half = self.exact, self.half
         self._pack()
-        for name, array in self.state.items():
-            self.state[name] = Tensor.of(array).to(self.params[0].backend).raw
+        if half and self.half:
+            self.exact = self._moved(exact)
+        self.state = {name: self._moved(array) for name, array in self.state.items()}
+        self.sum = None if self.sum is None else self._moved(self.sum)
+
+    def _moved(self, array: Any) -> Any:
+        return Tensor.of(array).to(self.params[0].backend).raw.astype(self.exact.dtype)
+
+    def _among(self, present: tuple[bool, ...]) -> list[tuple[int, int, int, int]]:
+        """(start, end, first, last + 1) of the neighbours to gather, of parameters that are
+        present and will have changed."""
+        known = self._runs.get(present)
+        if known is None:
+            changed = [p for p, has in zip(self.params, present, strict=True) if has]
+            known = self._runs[present] = self._stretches(present), present, changed
+        runs, self.present, self.changed = known
+        return runs
 
     def _stretches(self, present: tuple[bool, ...]) -> list[tuple[int, int, int, int]]:
-        """(start, end, first, last + 1) of the neighbours among parameters to gather."""
         runs: list[tuple[int, int, int, int]] = []
         growing = False
         for i, (has, end) in enumerate(zip(present, self.ends, strict=True)):
@@ -102,40 +142,135 @@ class Flat:
             growing = has and small
         return runs
 
+    def hold(self) -> None:
+        """Make the array that gradients are added up in, if there is none yet."""
+        if self.sum is None:
+            self.sum = self._full(self.ends[-1], 0.0)
+
+    def add(self, gradients: list[Stretch]) -> None:
+        """Keep gradients, to take a step with their sum later."""
+        self.hold()
+        for start, end, g in gradients:
+            self.sum[start:end] += g
+        self.held = [n + has for n, has in zip(self.held, self.present, strict=True)]
+
+    def take(self, share: float) -> list[Stretch]:
+        """What was added since the last time, each number times `share`."""
+        runs = self._among(tuple([n > 0 for n in self.held]))
+        found = [(a, b, self.sum[a:b] * share) for a, b, _, _ in runs]
+        self.sum[...] = 0
+        self.held = [0] * len(self.params)
+        return found
+
+    # --- the step ---
+
     def apply(
         self,
         formula: Callable[..., None],
-        gradients: list[tuple[int, int, Any]],
-        weight_decay: float,
+        gradients: list[Stretch],
+        pull: float,
+        shrink: float,
         scalars: dict[str, Any],
     ) -> None:
         """Let `formula(data, gradient, *state, **scalars)` change data and state, block by block.
 
-        `weight_decay` adds that much of the data to the gradient.
+        `pull` adds that much of the data to the gradient; `shrink` multiplies the data before.
         """
-        arrays = [self.data, *self.state.values()]
+        arrays = [self.exact, *self.state.values()]
+        block = self.block
         for start, end, g in gradients:
-            for a in range(start, end, BLOCK):
-                b = min(a + BLOCK, end)
+            for a in range(start, end, block):
+                b = min(a + block, end)
                 data, *state = [array[a:b] for array in arrays]
-                slope = g[a - start : b - start]
+                slope = g if b - a == end - start else g[a - start : b - start]
                 if self.half:
-                    data, slope = data.astype("float32"), slope.astype("float32")
-                if weight_decay:
-                    slope = slope + weight_decay * data
+                    self._refresh(a, b)
+                if pull:
+                    slope = slope + pull * data
+                if shrink != 1:
+                    data *= shrink
                 formula(data, slope, *state, **scalars)
                 if self.half:
                     self.data[a:b] = data
-        frame = names.user_frame()
-        for p in self.params:
-            if p._grad is not None:
-                p.order = tick()
-                p.made_by(frame)
+        self._mark(names.user_frame())
+
+    def _refresh(self, a: int, b: int) -> None:
+        """A parameter that was assigned since the last step is not what its master rounds to."""
+        now, exact = self.data[a:b].astype("float32"), self.exact[a:b]
+        exact[...] = where(exact.astype(self.data.dtype).astype("float32") == now, exact, now)
+
+    def _mark(self, frame: FrameType | None) -> None:
+        """The parameters that had a gradient are new as of now, made by a program's line."""
+        for p in self.changed:
+            p.order = tick()
+            if frame is not None:
+                p.code, p.instruction = frame.f_code, frame.f_lasti
+
+    # --- what is saved ---
 
     def parts(self) -> list[tuple[str, int, Tensor]]:
         """(name, i, array) of the state that belongs to the i-th parameter, in its shape."""
+        arrays = dict(self.state)
+        if self.half:
+            arrays["master"] = self.exact
+        if self.sum is not None:
+            arrays["sum"] = self.sum
         return [
             (name, i, Tensor.of(array[end - p.size : end].reshape(p.shape)))
-            for name, array in self.state.items()
+            for name, array in arrays.items()
             for i, (p, end) in enumerate(zip(self.params, self.ends, strict=True))
         ]
+
+
+class Each(Flat):
+    """The same for a formula that asks for a parameter's shape or norm: one call per parameter.
+
+    `shapes(shape)` names the arrays that a parameter of that shape keeps, and their shapes; the
+    formula receives them by name.
+    """
+
+    def __init__(
+        self,
+        params: Sequence[Tensor],
+        shapes: Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]],
+    ) -> None:
+        super().__init__(params, {})
+        self.own = [
+            {name: self._full(shape, 0.0) for name, shape in shapes(p.shape).items()}
+            for p in params
+        ]
+
+    def _take_in_again(self) -> None:
+        super()._take_in_again()
+        self.own = [{name: self._moved(a) for name, a in own.items()} for own in self.own]
+
+    def apply(
+        self,
+        formula: Callable[..., None],
+        gradients: list[Stretch],
+        pull: float,
+        shrink: float,
+        scalars: dict[str, Any],
+    ) -> None:
+        """Let `formula(data, gradient, **state, **scalars)` change each parameter and its state."""
+        for first, last, g in gradients:
+            for p, end, own in zip(self.params, self.ends, self.own, strict=True):
+                start = end - p.size
+                if not first <= start < end <= last:
+                    continue
+                if self.half:
+                    self._refresh(start, end)
+                data = self.exact[start:end].reshape(p.shape)
+                slope = g[start - first : end - first].reshape(p.shape)
+                if pull:
+                    slope = slope + pull * data
+                if shrink != 1:
+                    data *= shrink
+                formula(data, slope, **own, **scalars)
+                if self.half:
+                    self.data[start:end] = data.reshape(-1)
+        self._mark(names.user_frame())
+
+    def parts(self) -> list[tuple[str, int, Tensor]]:
+        own = [(n, i, Tensor.of(a)) for i, d in enumerate(self.own) for n, a in d.items()]
+        return super().parts() + own

@@ -7,28 +7,43 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from autograd import Tensor, clip
+from autograd import Tensor, no_grad
 from autograd.errors import GraphError
 
-from ..data.arrays import quiet
-from .flat import Flat
+from . import state
+from .clipping import clipped
+from .flat import Flat, Stretch
+from .groups import listed
 
 __all__ = ["Optimizer"]
 
 MEANT = {
     "learning_rate": "lr", "epsilon": "eps", "beta_1": "betas=(beta1, beta2)",
-    "beta_2": "betas=(beta1, beta2)", "clipnorm": "clip_norm", "clipvalue": "clip_value",
+    "beta_2": "betas=(beta1, beta2)", "beta1": "betas=(beta1, beta2)",
+    "beta2": "betas=(beta1, beta2)", "clipnorm": "clip_norm", "clipvalue": "clip_value",
+    "global_clipnorm": "clip_norm", "gradient_accumulation_steps": "accumulate",
+    "use_ema": "nn.optim.EMA(model)", "loss_scale_factor": "nn.optim.LossScale()",
 }  # fmt: skip
 """Options by the names that other libraries have for them."""
+
+Rate = float | Callable[[int], float]
+"""A learning rate: a number, or a schedule from the count of steps taken to a number."""
 
 
 class Optimizer:
     """What optimizers share.  A subclass names its formula, its state and the formula's numbers.
 
     `params` are tensors or a module; they may come later, with `bind`, as `compile` does it.
-    `lr` may be set at any time.  Gradients are clipped, element by element to ±`clip_value` or
-    all together to a Euclidean norm of at most `clip_norm`, before anything else is done with
-    them.  `weight_decay` adds weight_decay · p to the gradient, except in AdamW.
+    Groups of them may have a learning rate and a weight decay of their own, as in PyTorch:
+
+        Adam([{"params": weights, "weight_decay": 0.1}, {"params": biases, "lr": 1e-4}], lr=1e-3)
+
+    `lr` is a number, which may be set at any time and moves the groups' own in proportion, or a
+    schedule (see `schedules`) that is read at each step.  Gradients are clipped, element by element
+    to ±`clip_value` or all together to a Euclidean norm of at most `clip_norm`, before anything
+    else is done with them.  `weight_decay` adds weight_decay · p to the gradient, unless the
+    optimizer says otherwise.  With `accumulate=n` only every n-th `step` changes the parameters,
+    by the mean of the gradients that the n found: batches n times as large, in the same memory.
     """
 
     formula: Callable[..., None]
@@ -38,23 +53,28 @@ class Optimizer:
     def __init__(
         self,
         params: Any = None,
-        lr: float = 1e-3,
+        lr: Rate = 1e-3,
         *,
         weight_decay: float = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        accumulate: int = 1,
         **unknown: Any,
     ) -> None:
         if unknown:
             meant = [f"{k} ({MEANT[k]} here)" if k in MEANT else k for k in unknown]
             raise TypeError(f"{self.name}: unknown option {', '.join(meant)}")
+        self.param_groups: list[dict[str, Any]] = []
+        self.steps = 0
         self.lr = lr
         self.weight_decay = self._at_least_0("weight_decay", weight_decay)
         for name, limit in (("clip_value", clip_value), ("clip_norm", clip_norm)):
             if limit is not None and not limit > 0:
                 raise ValueError(f"{self.name}: {name} must be above 0 or None, not {limit!r}")
         self.clip_value, self.clip_norm = clip_value, clip_norm
-        self.steps = 0
+        if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+            raise ValueError(f"{self.name}: accumulate must be 1, 2, …, not {accumulate!r}")
+        self.accumulate, self.waiting = accumulate, 0
         self.params: list[Tensor] = []
         self.groups: list[Flat] = []
         if params is not None:
@@ -65,23 +85,49 @@ class Optimizer:
         """The class's name, for errors."""
         return type(self).__name__
 
+    # --- numbers that may change while it runs ---
+
     @property
     def lr(self) -> float:
-        """The learning rate."""
-        return self._lr
+        """The learning rate of the next step."""
+        return self._rate(self._lr)
 
     @lr.setter
-    def lr(self, lr: float) -> None:
-        self._lr = self._at_least_0("lr", lr)
+    def lr(self, lr: Rate) -> None:
+        own = [group for group in self.param_groups if group.get("lr") is not None]
+        if callable(lr):
+            if any(not callable(group["lr"]) for group in own):
+                raise ValueError(
+                    f"{self.name}: lr is a schedule, but a group has the fixed lr "
+                    f"{own[0]['lr']!r}. Give the group a schedule of its own, too; "
+                    f"lr=lambda step: {own[0]['lr']!r} stays where it is."
+                )
+            self._lr: Rate = lr
+            self._rate(lr)
+            return
+        new = self._at_least_0("lr", lr)
+        old = self._lr if own else 0.0
+        if old and not callable(old):
+            for group in own:
+                group["lr"] = group["lr"] if callable(group["lr"]) else group["lr"] * new / old
+        self._lr = new
+
+    def _rate(self, lr: Rate) -> float:
+        return self._at_least_0("lr", lr(self.steps)) if callable(lr) else lr
 
     @property
     def learning_rate(self) -> float:
         """`lr`, by Keras's name."""
-        return self._lr
+        return self.lr
 
     @learning_rate.setter
-    def learning_rate(self, lr: float) -> None:
+    def learning_rate(self, lr: Rate) -> None:
         self.lr = lr
+
+    @property
+    def schedule(self) -> Callable[[int], float] | None:
+        """The schedule of the learning rate, where there is one."""
+        return self._lr if callable(self._lr) else None
 
     def _at_least_0(self, what: str, number: Any) -> float:
         if isinstance(number, Tensor):
@@ -99,121 +145,126 @@ class Optimizer:
             raise ValueError(f"{self.name}: {what} must be in [0, 1), not {number}")
         return float(number)
 
+    # --- whose parameters ---
+
     def bind(self, params: Any) -> Optimizer:
-        """Optimize these tensors, or those of a module, from the start."""
-        if isinstance(params, (int, float)):
-            raise TypeError(
-                f"{self.name}({params}): the parameters come first. Write {self.name}(lr={params}) "
-                f"for a learning rate, or {self.name}(model.parameters(), lr={params})."
-            )
-        if hasattr(params, "parameters"):
-            params = params.parameters()
-        self.params = list({id(p): p for p in params}.values())
-        if not self.params:
-            raise GraphError(
-                f"{self.name}: there are no parameters. A model whose layers wait for their first "
-                "input has none yet: call it on a batch, or give input_shape, before this."
-            )
-        for i, p in enumerate(self.params):
-            if not isinstance(p, Tensor) or p.op is not None:
-                what = "a result" if isinstance(p, Tensor) else f"a {type(p).__name__}"
-                raise TypeError(
-                    f"{self.name}: parameter {i} is {what}; only tensors made with "
-                    "requires_grad=True can be optimized"
-                )
-        self.steps = 0
-        self.groups = self._grouped()
+        """Optimize these tensors, those of a module, or groups of them, from the start."""
+        self.param_groups = listed(self, params)
+        self.params = [p for group in self.param_groups for p in group["params"]]
+        self.lr = self._lr  # a group's own beside a schedule is an error
+        self.steps = self.waiting = 0
+        self.groups = []
+        self._own: list[dict[str, Any]] = []
+        """The options of each of the `groups`, where any has some of its own."""
+        for options in self.param_groups:
+            kinds: dict[Any, list[Tensor]] = {}
+            for p in options["params"]:
+                kinds.setdefault((p.backend, p.dtype), []).append(p)
+            self.groups += map(self.flat, kinds.values())
+            self._own += [options] * len(kinds)
+        if not self.grouped:
+            self._own = []
+        self.constrained = [p for p in self.params if p.extra and "constraint" in p.extra]
         return self
 
-    def _grouped(self) -> list[Flat]:
-        kinds: dict[Any, list[Tensor]] = {}
-        for p in self.params:
-            kinds.setdefault((p.backend, p.dtype), []).append(p)
-        return [Flat(members, self.initial) for members in kinds.values()]
+    def flat(self, params: list[Tensor]) -> Flat:
+        """The arrays for parameters of one kind."""
+        return Flat(params, self.initial)
 
-    def scalars(self) -> dict[str, Any]:
+    @property
+    def grouped(self) -> bool:
+        """Whether its parameters are in groups that somebody made."""
+        return len(self.param_groups) > 1 or any(len(group) > 1 for group in self.param_groups)
+
+    # --- the step ---
+
+    def scalars(self, lr: float, decay: float) -> dict[str, Any]:
         """The numbers of the formula at the current step."""
-        return {"lr": self._lr}
+        return {"lr": lr}
 
-    def step(self) -> None:
-        """Change each parameter that has a gradient, and mark it as changed."""
+    def decays(self, lr: float, decay: float) -> tuple[float, float]:
+        """How much of p is added to its gradient, and by what p is multiplied before the step."""
+        return decay, 1.0
+
+    def step(self, gradients: list[list[Stretch]] | None = None, *, flush: bool = False) -> None:
+        """Change each parameter that has a gradient, and mark it as changed.
+
+        `gradients` are those that `gather` found, where somebody has changed them since.  With
+        `accumulate` the step is taken at every n-th call, or with `flush` for what there is so far.
+        """
+        if gradients is None:
+            gradients = self.gather()
+        if self.accumulate > 1:
+            gradients = self._accumulated(gradients, flush)
+            if gradients is None:
+                return
+        if self.clip_value is not None or self.clip_norm is not None:
+            gradients = clipped(gradients, self.clip_value, self.clip_norm)
+        lr, decay, own = self._lr, self.weight_decay, self._own
+        if callable(lr):
+            lr = self._rate(lr)
+        rates = [self._rate(group.get("lr", lr)) for group in own] if own else []
+        self.steps += 1  # a schedule is read before, a formula counts from 1
+        for i, group in enumerate(self.groups):
+            if own:
+                lr, decay = rates[i], own[i].get("weight_decay", self.weight_decay)
+            pull, shrink = self.decays(lr, decay)
+            group.apply(self.formula, gradients[i], pull, shrink, self.scalars(lr, decay))
+        if self.constrained:
+            self._constrain()
+
+    def gather(self) -> list[list[Stretch]]:
+        """The gradients, as (start, end, array) of each of the `groups`: what `step` takes."""
         if not self.groups:
             raise GraphError(
                 f"{self.name}: step() needs parameters; use {self.name}(model.parameters())"
             )
-        self.steps += 1
-        gradients = [group.gradients() for group in self.groups]
-        if self.clip_value is not None or self.clip_norm is not None:
-            gradients = self._clipped(gradients)
-        scalars = self.scalars()
-        for group, found in zip(self.groups, gradients, strict=True):
-            group.apply(self.formula, found, self.weight_decay, scalars)
+        return [group.gradients() for group in self.groups]
 
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
-        """Gradients within the limits; a norm that is not finite leaves them as they are."""
-        if (limit := self.clip_value) is not None:
-            gradients = [
-                [(a, b, clip(g, low=-limit, high=limit)) for a, b, g in found]
-                for found in gradients
-            ]
-        if (limit := self.clip_norm) is not None:
-            norm = _norm([g for found in gradients for _, _, g in found])
-            if limit < norm < math.inf:
-                gradients = [
-                    [(a, b, g * (limit / norm)) for a, b, g in found] for found in gradients
-                ]
-        return gradients
+    def flush(self) -> None:
+        """Take the step for what has been accumulated so far, as at the end of an epoch."""
+        if self.waiting:
+            self.step([], flush=True)
+
+    def _accumulated(
+        self, gradients: list[list[Stretch]], flush: bool
+    ) -> list[list[Stretch]] | None:
+        """The mean of the last gradients where it is time for the step."""
+        if gradients:
+            for group, found in zip(self.groups, gradients, strict=True):
+                group.add(found)
+            self.waiting += 1
+        if self.waiting < self.accumulate and not flush:
+            return None
+        share, self.waiting = 1 / self.waiting, 0
+        return [group.take(share) for group in self.groups]
+
+    def _constrain(self) -> None:
+        with no_grad():
+            for p in self.constrained:
+                if p.requires_grad:
+                    p.assign(p.extra["constraint"](p))  # type: ignore[index]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Forget the gradients; what has been accumulated stays."""
         for p in self.params:
             p._grad = None
 
-    def state_dict(self) -> dict[str, Any]:
-        """{"steps": …, "lr": …, "m.0": array of the first parameter's m, …}, arrays on the host."""
-        arrays = {}
-        for group in self.groups:
-            for name, i, array in group.parts():
-                place = next(k for k, p in enumerate(self.params) if p is group.params[i])
-                arrays[f"{name}.{place}"] = array.numpy().copy()
-        return {"steps": self.steps, "lr": self.lr, **arrays}
+    # --- what is saved ---
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken, with the same parameters in the same order."""
-        own = self.state_dict()
-        state = {key: Tensor(a).numpy() if isinstance(a, list) else a for key, a in state.items()}
-        faults = [f"missing     {key}" for key in own if key not in state]
-        faults += [f"unexpected  {key}" for key in state if key not in own]
-        faults += [
-            f"shape       {key}: {own[key].shape} here, {state[key].shape} given"
-            for key in own
-            if key in state and getattr(own[key], "shape", ()) != getattr(state[key], "shape", ())
-        ]
-        if faults:
-            raise ValueError(
-                f"load_state_dict: {self.name} cannot take this state\n  " + "\n  ".join(faults)
-            )
-        self.lr, self.steps = float(state["lr"]), int(state["steps"])
-        for group in self.groups:
-            for name, i, array in group.parts():
-                place = next(k for k, p in enumerate(self.params) if p is group.params[i])
-                array.assign(state[f"{name}.{place}"].astype(array.dtype))
+    def state_dict(self) -> dict[str, Any]:
+        """{"steps": …, "lr": …, "m.0": array of the first parameter's m, …}, arrays on the host.
+
+        Groups' own rates are "lr.0", …; what a schedule remembers is "schedule.best", ….
+        """
+        return state.taken(self)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken, with the same parameters in the same order.
+
+        A schedule stays the one that this optimizer has, and goes on at the step of the state.
+        """
+        state.restore(self, state_dict)
 
     def __repr__(self) -> str:
         return f"{self.name}(lr={self.lr:g}, {len(self.params)} parameters, {self.steps} steps)"
-
-
-def _norm(gradients: list[Any]) -> float:
-    """The Euclidean norm of all together; squares beyond single precision are taken again."""
-    with quiet():
-        square = sum(map(_square, gradients))
-        if square == math.inf:
-            square = sum(_square(g.astype("float64")) for g in gradients)
-    return math.sqrt(square)
-
-
-def _square(g: Any) -> float:
-    """The squared norm of a flat gradient, in single precision at least."""
-    if g.dtype.itemsize == 2:
-        g = g.astype("float32")
-    return float((g @ g).item())

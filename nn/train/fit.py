@@ -14,20 +14,35 @@ with the data checked first, losses and metrics added up, and each mistake named
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import index
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from autograd import Tensor, functions, no_grad
-from autograd.errors import GraphError, ShapeError
+from autograd import functions, no_grad
 
-from ..data.arrays import Data, Place, check_present, incoming, load, split, weights
+from ..data import Data
+from ..data.arrays import arrived, check_present, split, weights
 from ..mode import training
-from . import flow, loop
+from . import loop
+from .arguments import (
+    batch_of,
+    check_samples,
+    checkpoint_of,
+    count,
+    gives_batches,
+    held_out_of,
+    known,
+    lazily,
+    loaded,
+    place_of,
+    source_of,
+    stream_of,
+)
 from .callbacks import Callbacks
+from .compiled import Compiled
 from .history import History
-from .loop import Compiled
 from .progress import Progress, progress
+from .run import Run
+from .source import Arrays, Source, Stream
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -44,12 +59,14 @@ class Fit:
     _compiled: Compiled | None = None
 
     def compile(
-        self,
+        self: Module,
         optimizer: Any = "adam",
         loss: Any = None,
         metrics: Any = (),
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        accumulate: int | None = None,
+        mixed_precision: str | None = None,
     ) -> None:
         """Choose how to train.
 
@@ -57,24 +74,36 @@ class Fit:
         ("mse", "binary_crossentropy", …), an `nn.losses` object or a function of (prediction,
         target); `metrics` a list of names, `nn.metrics` objects or such functions.  `clip_norm`
         limits the norm of all gradients together, `clip_value` each of their elements.
+
+        With `accumulate=n` a step is made after every n batches, by the mean of their gradients.
+        `mixed_precision`, "float16" or "bfloat16", makes the weights of a model that is built
+        this dtype; the optimizer adds up its steps in float32, and float16 gets a loss scale.
         """
         if loss is None:
             raise ValueError(
                 'compile: loss is missing. Yes or no: "binary_crossentropy"; one of several '
                 'classes: "sparse_categorical_crossentropy"; a number: "mse".'
             )
-        options = {"clip_norm": clip_norm, "clip_value": clip_value}
-        self._compiled = Compiled(optimizer, loss, metrics, options)
+        if mixed_precision not in (None, "float16", "bfloat16"):
+            raise ValueError(
+                f'compile: mixed_precision={mixed_precision!r}; there is "float16" and "bfloat16"'
+            )
+        options = {"clip_norm": clip_norm, "clip_value": clip_value, "accumulate": accumulate}
+        made = Compiled(optimizer, loss, metrics, options, mixed_precision)
+        if mixed_precision is not None:
+            self.parameters()  # says which layers have no weights yet
+            self.astype(mixed_precision)
+        self._compiled = made
 
     @property
     def optimizer(self) -> Any:
         """The optimizer that `compile` was given or made; its `lr` can be set."""
-        return _compiled(self, "optimizer").optimizer  # type: ignore[arg-type]
+        return known(self, "optimizer").optimizer  # type: ignore[arg-type]
 
     def fit(
         self: Module,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 1,
         batch_size: int | None = None,
@@ -86,101 +115,141 @@ class Fit:
         callbacks: Any = (),
         verbose: Any = "auto",
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        checkpoint: Any = None,
+        resume: bool = False,
     ) -> History:
         """Train on samples x `(N, ...)` with targets y, and tell how it went.
 
         x and y are NumPy arrays, nested lists or Tensors, and batches are of 32 samples where
-        nothing else is said.  Held out for validation are `validation_data`, (x, y) or
-        (x, y, sample_weight), or the last `validation_split` of the samples.  `class_weight` maps
-        a class to how much its samples count.  Raises ShapeError, DTypeError or DomainError for
-        data that cannot be learned from, and DomainError as soon as the loss is not finite.
+        nothing else is said.  Or x alone gives batches (x, y) or (x, y, sample_weight): a
+        DataLoader, a generator, any iterable, of which `steps_per_epoch` make an epoch where it
+        has no end.  Held out for validation are `validation_data`, (x, y), (x, y, sample_weight)
+        or what gives batches, or the last `validation_split` of the samples.  `class_weight` maps
+        a class to how much its samples count.
+
+        With `checkpoint`, a folder or an `nn.Checkpoint`, all that the training needs to go on is
+        written there after each epoch.  With `resume` as well, it goes on from what the folder
+        holds, if anything, and ends with the same weights, to the bit, as if it had never stopped.
+
+        Raises ShapeError, DTypeError or DomainError for data that cannot be learned from, and
+        DomainError as soon as the loss is not finite.
         """
-        compiled = _compiled(self, "fit")
-        epochs, batch_size = _count("epochs", epochs), _batch(batch_size)
+        compiled = known(self, "fit")
+        epochs, place = count("epochs", epochs), place_of(self)
         if not 0 <= initial_epoch < epochs:
             raise ValueError(
                 f"fit: initial_epoch={initial_epoch} is outside [0, {epochs}), the epochs"
             )
-        place = _place(self)
-        data = _load(self, place, x, y, sample_weight)
-        held_out: Data | None = None
+        saved, state = checkpoint_of(checkpoint, resume, place)
+        source: Source
+        held_out: Source | None = None
+        if not validation_split:  # what is split has to be at hand
+            x, y, sample_weight = lazily(x, y, sample_weight, batch_of(batch_size), shuffle)
+        if gives_batches(x, y):
+            for name, given in (
+                ("sample_weight", sample_weight), ("validation_split", validation_split or None),
+            ):  # fmt: skip
+                if given is not None:
+                    raise ValueError(f"fit: {name} is for arrays; x gives batches as they are")
+            source = stream_of(place, x, epochs, steps_per_epoch, "steps_per_epoch", class_weight)
+        else:
+            size = batch_of(batch_size)
+            data = loaded(self, place, x, y, sample_weight)
+            rest: Data | None = None
+            if validation_data is None and validation_split:
+                data, rest = split(data, validation_split)
+                held_out = Arrays(rest, size)
+            if class_weight:  # they shape what is learned; what is held out is told as it is
+                data = weights(data, class_weight, place)
+                check_present(data, class_weight)
+            source = Arrays(data, size, shuffle, steps_per_epoch)
         if validation_data is not None:
-            held_out = _held_out(self, place, validation_data)
-        elif validation_split:
-            data, held_out = split(data, validation_split)
-        if class_weight:  # they shape what is learned; what is held out is told as it is
-            data = weights(data, class_weight, place)
-            check_present(data, class_weight)
+            held_out = held_out_of(
+                self, place, validation_data, batch_size, epochs, validation_steps
+            )
         told = Callbacks(callbacks, self)
-        compiled.prepare(self, data, held_out)
-        history = History()
+        if state is None or isinstance(source, Arrays):
+            compiled.prepare(
+                self, source.first(), held_out.first() if held_out is not None else None
+            )
         self.stop_training = False
-        shown = progress(verbose, "epoch", epochs, len(data))
-        compiled.loss.checked, before = True, compiled.loss.checked
+        shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
+        run = Run(self, compiled, source, told, shown, held_out, saved)
+        run.epoch = initial_epoch
+        # arrays were checked as a whole; what comes in batches is checked batch by batch
+        given = [source, *([held_out] if held_out is not None else [])]
+        whole = all(isinstance(one, Arrays) for one in given)
+        compiled.loss.checked, before = whole, compiled.loss.checked
         try:
-            told("on_train_begin", {})
-            logs: dict[str, float] = {}
-            for epoch in range(initial_epoch, epochs):
-                told("on_epoch_begin", epoch, {})
-                shown.begin(epoch)
-                order = data.shuffled() if shuffle else None
-                logs = loop.epoch(
-                    self, compiled, data.batches(batch_size, order), epoch, told, shown
-                )
-                if held_out is not None:
-                    found = loop.evaluate(self, compiled, held_out, batch_size)
-                    logs |= {f"val_{key}": value for key, value in found.items()}
-                history.append(epoch, logs)
-                shown.end(logs)
-                told("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-            history.flow = flow.measure(self, compiled, next(data.batches(flow.SAMPLES, order)))
-            shown.say(str(history.flow))
-            told("on_train_end", logs)
+            run.train(epochs, state)
         finally:
             compiled.loss.checked = before
             shown.close()
-        return history
+        return run.history
 
     def evaluate(
         self: Module,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         batch_size: int | None = None,
         sample_weight: Any = None,
+        steps: int | None = None,
         return_dict: bool = False,
         verbose: Any = 0,
     ) -> Any:
-        """The loss on these samples, or [loss, metric, …], or a dict of them by name."""
-        compiled = _compiled(self, "evaluate")
-        data = _load(self, _place(self), x, y, sample_weight)
-        batch_size = _batch(batch_size)
-        shown = progress(verbose, "", 1, len(data))
+        """The loss on these samples, or [loss, metric, …], or a dict of them by name.
+
+        x may also give batches, as in `fit`, of which `steps` are taken.
+        """
+        compiled = known(self, "evaluate")
+        source = source_of(self, x, y, batch_size, sample_weight, steps=steps)
+        shown = progress(verbose, "", 1, source.samples, source.steps)
         try:
             shown.begin(0)
-            logs = loop.evaluate(self, compiled, data, batch_size, shown)
+            source.first()
+            logs = loop.evaluate(self, compiled, source.batches(0), shown)
             shown.end(logs)
         finally:
             shown.close()
         return _told(logs, return_dict)
 
-    def predict(self: Module, x: Any, *, batch_size: int | None = None, verbose: Any = 0) -> Any:
-        """The model's outputs for these samples, as one NumPy array."""
-        x, batch_size = incoming(x, "x", _place(self)), _batch(batch_size)
-        _check_samples(self, x, "x")
-        shown = progress(verbose, "", 1, len(x))
-        outputs = []
+    def predict(
+        self: Module,
+        x: Any,
+        *,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        verbose: Any = 0,
+    ) -> Any:
+        """The model's outputs for these samples, as one NumPy array.
+
+        x may also give batches, of x or of (x, y), of which `steps` are taken.
+        """
+        place, size = place_of(self), batch_of(batch_size)
+        x, _, _ = lazily(x, None, None, size)
+        source: Source
+        if gives_batches(x):
+            source = Stream(x, place, steps, with_targets=False)
+        else:
+            data = Data(arrived(x, "x", place))
+            check_samples(self, data.x, "x")
+            source = Arrays(data, size)
+        shown = progress(verbose, "", 1, source.samples, source.steps)
+        outputs, seen = [], 0
         try:
             shown.begin(0)
+            source.first()
             with no_grad(), training(False):
-                for start in range(0, len(x), batch_size):
-                    outputs.append(self(Tensor.of(x.raw[start : start + batch_size])))
+                for step, batch in enumerate(source.batches(0)):
+                    outputs.append(self(batch.x))
+                    seen += len(batch)
                     if perf_counter() >= shown.due:
-                        shown.draw(start, {})
+                        shown.draw(seen, step + 1, {})
                 whole = outputs[0] if len(outputs) == 1 else functions.concatenate(outputs)
-            shown.over()
+            shown.over(seen)
             shown.end({})
         finally:
             shown.close()
@@ -196,78 +265,19 @@ class Fit:
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch: its loss, or [loss, metric, …], before the step."""
-        compiled = _compiled(self, "train_on_batch")
-        place = _place(self)
-        data = _load(self, place, x, y, sample_weight)
+        compiled = known(self, "train_on_batch")
+        place = place_of(self)
+        data = loaded(self, place, x, y, sample_weight)
         if class_weight:
             data = weights(data, class_weight, place)
         compiled.prepare(self, data)
-        return _told(
-            loop.epoch(self, compiled, [data], 0, Callbacks((), self), Progress("", 1, len(data))),
-            return_dict,
-        )
+        source = Arrays(data, len(data))
+        run = Run(self, compiled, source, Callbacks((), self), Progress("", 1, len(data)))
+        return _told(loop.epoch(run), return_dict)
 
     def predict_on_batch(self: Module, x: Any) -> Any:
         """The model's outputs for one batch, as a NumPy array."""
         return self.predict(x, batch_size=len(x))
-
-
-# --- reading arguments --------------------------------------------------------------------
-
-
-def _compiled(model: Module, method: str) -> Compiled:
-    if model._compiled is None:
-        raise GraphError(
-            f'{method}: compile the model first, model.compile(optimizer="adam", loss="mse")'
-        )
-    return model._compiled
-
-
-def _place(model: Module) -> Place:
-    return Place.of([] if model.unbuilt() else model.parameters())
-
-
-def _load(model: Module, place: Place, x: Any, y: Any, weight: Any, name: str = "") -> Data:
-    data = load(x, y, weight, place, (f"{name}x", f"{name}y"))
-    _check_samples(model, data.x, f"{name}x")
-    return data
-
-
-def _check_samples(model: Module, x: Tensor, name: str) -> None:
-    """Raise ShapeError where x is one sample without the batch axis, or bare numbers."""
-    shape = model.input_shape
-    if not shape or not (x.shape == shape or x.ndim == 1):
-        return
-    told = f"{name} has shape {x.shape}: expected samples, (N, {', '.join(map(str, shape))})"
-    if shape == (1,):
-        raise ShapeError(f"{told}. Numbers become samples by x.reshape(-1, 1)")
-    if x.shape == shape:
-        raise ShapeError(f"{told}. One sample becomes a batch of one by x[None]")
-    raise ShapeError(told)
-
-
-def _held_out(model: Module, place: Place, given: Any) -> Data:
-    if isinstance(given, Data):
-        return given
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise ValueError("validation_data: expected (x, y) or (x, y, sample_weight)")
-    x, y, *weight = given
-    return _load(model, place, x, y, weight[0] if weight else None, "validation ")
-
-
-def _count(name: str, n: Any) -> int:
-    """A whole number from 1 on."""
-    try:
-        count = index(n)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{name}={n!r}: expected a whole number from 1 on")
-    return count
-
-
-def _batch(size: int | None) -> int:
-    return 32 if size is None else _count("batch_size", size)
 
 
 def _told(logs: dict[str, float], return_dict: bool) -> Any:

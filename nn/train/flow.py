@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
-from autograd import Tensor
 from autograd.node import Node, history
 
 from ..data.arrays import quiet
@@ -21,7 +20,7 @@ from ..mode import training
 if TYPE_CHECKING:
     from ..module import Module
 
-__all__ = ["SAMPLES", "Flow", "Layer", "measure", "not_finite"]
+__all__ = ["SAMPLES", "Flow", "Layer", "measure"]
 
 SAMPLES = 256
 """How many samples are looked at."""
@@ -104,7 +103,7 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
     before = [p._grad for _, p in parameters]
     try:
         with training(False), quiet():
-            loss = compiled.measure(model(batch.x), batch)
+            _, loss = compiled.measure(model, batch)
             loss.backward(retain_graph=True)
         return judge(layers_of(loss, {p: name for name, p in parameters}))
     except Exception as error:
@@ -252,31 +251,3 @@ def _explodes(layers: list[Layer], i: int) -> Flow:
         f"the weights of {gain.name} are large, {gain.weights:.1e}"
     )
     return Flow("explodes", layers, layers[i].name, cause, fix)
-
-
-# --- a loss that is no number -------------------------------------------------------------
-
-
-def not_finite(model: Module, loss: Tensor | None, epoch: int, batch: int) -> str:
-    """What to say of a loss that is NaN or infinite; `loss` is at hand while its graph is."""
-    told = f"fit: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}."
-    if loss is not None:
-        told = f"fit: the loss is {loss.item()} in epoch {epoch + 1}, batch {batch + 1}."
-    mend = "Lower the learning rate, or compile with clip_norm=1."
-    for name, p in model.named_parameters():
-        if not _finite(p):
-            return f"{told} {name} is not finite any more: the last step was too large. {mend}"
-    modules = {module: path for path, module in model.named_modules()}
-    for node in reversed(history(loss)) if loss is not None else []:
-        if node.op is not None and not _finite(node):
-            scope = node.scope
-            while scope and not modules.get(scope.owner):
-                scope = scope.parent
-            layer = f"in layer {modules[scope.owner]}" if scope else "in the loss"
-            return f"{told} The first result that is not finite: {node.op.name} {layer}. {mend}"
-    return f"{told} {mend}"
-
-
-def _finite(node: Node) -> bool:
-    """Whether every element is; NaN and infinity show in the largest magnitude."""
-    return isfinite(abs(node.raw).max().item())

@@ -6,7 +6,7 @@ from io import BytesIO
 from math import isfinite
 from typing import Any
 
-__all__ = ["History", "blank", "sparkline"]
+__all__ = ["History", "blank", "framed", "sparkline"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 INK, FAINT, RULE = "#1f2937", "#5f6b7a", "#d8dee6"
@@ -42,16 +42,30 @@ def blank(width: float, height: float) -> Any:
     return Shown(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
 
 
+def framed(panel: Any, title: str, below: str) -> None:
+    """Give a panel its title, the name of what goes from left to right, and a quiet frame."""
+    panel.set_title(title, loc="left", fontsize=11, color=INK, pad=10)
+    panel.set_xlabel(below, color=FAINT, fontsize=9)
+    panel.tick_params(which="both", colors=FAINT, labelsize=8.5, length=0)
+    panel.grid(axis="y", color=RULE, linewidth=0.8)
+    panel.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        panel.spines[side].set_visible(False)
+    panel.spines["bottom"].set_color(RULE)
+
+
 class History:
     """The course of a training.
 
     `history` maps "loss", "val_loss" and each metric to one number per epoch, `epoch` lists the
-    epochs, counted from 0, and `flow` is the verdict on the gradients after the last of them.
+    epochs, counted from 0.  `learning` is the verdict on the losses, and `flow` that on the
+    gradients after the last epoch.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.learning: Any = None
         self.flow: Any = None
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
@@ -60,6 +74,11 @@ class History:
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
 
+    def last(self) -> dict[str, float]:
+        """The numbers of the last epoch."""
+        count = len(self.epoch)
+        return {k: values[-1] for k, values in self.history.items() if len(values) == count}
+
     def __repr__(self) -> str:
         count = len(self.epoch)
         lines = [f"History of {count} epoch{'s' if count != 1 else ''}"]
@@ -67,6 +86,8 @@ class History:
         for key, values in self.history.items():
             course = f"{values[0]:.4g} → {values[-1]:.4g}" if count > 1 else f"{values[0]:.4g}"
             lines.append(f"  {key:<{width}}  {sparkline(values)}  {course}")
+        if self.learning is not None and self.learning.verdict != "unknown":
+            lines.append(f"  {self.learning}")
         return "\n".join([*lines, *([f"  {self.flow}"] if self.flow else [])])
 
     def plot(self, path: Any = None) -> Any:
@@ -104,17 +125,8 @@ class History:
                     marker="o" if len(epochs) == 1 else None, solid_capstyle="round",
                 )  # fmt: skip
                 ends.append((values[-1], f"{label}  {values[-1]:.3g}", colour))
-        panel.set_title(
-            TITLES.get(key, key.replace("_", " ")), loc="left", fontsize=11, color=INK, pad=10
-        )
-        panel.set_xlabel("epoch", color=FAINT, fontsize=9)
+        framed(panel, TITLES.get(key, key.replace("_", " ")), "epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)
-        panel.tick_params(colors=FAINT, labelsize=8.5, length=0)
-        panel.grid(axis="y", color=RULE, linewidth=0.8)
-        panel.set_axisbelow(True)
-        for side in ("top", "right", "left"):
-            panel.spines[side].set_visible(False)
-        panel.spines["bottom"].set_color(RULE)
         low, high = panel.get_ylim()
         apart = (high - low) * 0.085  # the height of a line of text
         ends.sort()

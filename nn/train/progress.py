@@ -21,8 +21,10 @@ SHOWN = 12
 Logs = dict[str, float]
 
 
-def progress(verbose: Any, title: str, rounds: int, samples: int) -> Progress:
-    """What shows `rounds` passes over that many samples, each called `title`.
+def progress(
+    verbose: Any, title: str, rounds: int, samples: int | None, steps: int | None = None
+) -> Progress:
+    """What shows `rounds` passes over that many samples or batches, each called `title`.
 
     `verbose` is 0 for nothing, 1 for a live bar (where the output cannot be overwritten, as in a
     pipe, lines), 2 for one line per epoch, "auto" for 1.
@@ -37,7 +39,7 @@ def progress(verbose: Any, title: str, rounds: int, samples: int) -> Progress:
             kind = Notebook
         elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
             kind = Terminal
-    return kind(title, rounds, samples)
+    return kind(title, rounds, samples, steps)
 
 
 def _in_notebook() -> bool:
@@ -69,25 +71,33 @@ def duration(seconds: float) -> str:
 class Progress:
     """Shows nothing, and keeps the time for those that do."""
 
-    def __init__(self, title: str, rounds: int, samples: int) -> None:
-        self.title, self.rounds, self.samples = title, rounds, samples
-        self.round = 0
+    def __init__(
+        self, title: str, rounds: int, samples: int | None, steps: int | None = None
+    ) -> None:
+        self.title, self.rounds, self.samples, self.steps = title, rounds, samples, steps
+        self.round = self.first = 0
+        self.seen, self.skipped = 0, 0
         self.started = self.round_started = perf_counter()
         self.seconds = 0.0
         """How long the last pass took, without what came after it."""
         self.due = float("inf")
         """When the next drawing is due, on the clock of `perf_counter`."""
 
-    def begin(self, round: int) -> None:
-        """A pass over the data begins, the first being 0."""
-        self.round, self.round_started = round, perf_counter()
+    def start(self, first: int) -> None:
+        """The first pass that will be shown, where the ones before were done another time."""
+        self.first = first
 
-    def draw(self, done: int, logs: Logs) -> None:
-        """So many samples of this pass are done."""
+    def begin(self, round: int, seen: int = 0) -> None:
+        """A pass over the data begins, the first being 0; so many samples of it are done."""
+        self.round, self.round_started, self.skipped = round, perf_counter(), seen
 
-    def over(self) -> None:
+    def draw(self, seen: int, step: int, logs: Logs) -> None:
+        """So many samples and batches of this pass are done."""
+
+    def over(self, seen: int) -> None:
         """All samples have been seen; what follows, such as validation, is not counted as speed."""
         self.seconds = max(perf_counter() - self.round_started, 1e-9)
+        self.seen = seen - self.skipped
 
     def end(self, logs: Logs) -> None:
         """The pass is over, and all that is told of it is known."""
@@ -107,16 +117,25 @@ class Progress:
 
     def line(self, logs: Logs) -> str:
         """What remains to be said of a finished pass."""
-        parts = [self.head(), numbers(logs), f"{self.samples / self.seconds:,.0f} samples/s"]
+        parts = [self.head(), numbers(logs), f"{self.seen / self.seconds:,.0f} samples/s"]
         parts.append(duration(perf_counter() - self.round_started))
         return "  ".join(part for part in parts if part)
 
-    def status(self, done: int) -> str:
+    def share(self, seen: int, step: int) -> float | None:
+        """How much of this pass is done, in [0, 1], or None where its length is not known."""
+        if self.samples:
+            return seen / self.samples
+        return min(step / self.steps, 1.0) if self.steps else None
+
+    def status(self, seen: int, step: int) -> str:
         """Samples per second and time left, of a pass under way."""
         now = perf_counter()
-        rate = done / max(now - self.round_started, 1e-9)
-        share = (self.round + done / self.samples) / self.rounds
-        left = (now - self.started) * (1 - share) / max(share, 1e-9)
+        rate = (seen - self.skipped) / max(now - self.round_started, 1e-9)
+        share = self.share(seen, step)
+        if share is None:
+            return f"batch {step}  {rate:,.0f} samples/s"
+        done, all = self.round - self.first + share, self.rounds - self.first
+        left = (now - self.started) * (all - done) / max(done, 1e-9)
         return f"{rate:,.0f} samples/s  {duration(left)} left"
 
 
@@ -133,15 +152,17 @@ class Lines(Progress):
 class Live(Progress):
     """A bar that is drawn over and over, and above it a line per finished epoch."""
 
-    def __init__(self, title: str, rounds: int, samples: int) -> None:
-        super().__init__(title, rounds, samples)
+    def __init__(
+        self, title: str, rounds: int, samples: int | None, steps: int | None = None
+    ) -> None:
+        super().__init__(title, rounds, samples, steps)
         self.due = self.started + INTERVAL
 
-    def draw(self, done: int, logs: Logs) -> None:
-        self.show(done, logs)
+    def draw(self, seen: int, step: int, logs: Logs) -> None:
+        self.show(seen, step, logs)
         self.due = perf_counter() + INTERVAL
 
-    def show(self, done: int, logs: Logs) -> None:
+    def show(self, seen: int, step: int, logs: Logs) -> None:
         """Draw the bar."""
         raise NotImplementedError
 
@@ -152,17 +173,19 @@ class Terminal(Live):
     Where epochs are shorter than the interval, not every one leaves its line.
     """
 
-    def __init__(self, title: str, rounds: int, samples: int) -> None:
+    def __init__(
+        self, title: str, rounds: int, samples: int | None, steps: int | None = None
+    ) -> None:
         from rich.console import Console
         from rich.live import Live as Screen
 
-        super().__init__(title, rounds, samples)
+        super().__init__(title, rounds, samples, steps)
         self.console = Console(highlight=False)
         self.screen = Screen(console=self.console, auto_refresh=False, transient=True)
         self.screen.start()
         self.last_line = 0.0
 
-    def show(self, done: int, logs: Logs) -> None:
+    def show(self, seen: int, step: int, logs: Logs) -> None:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
@@ -171,8 +194,10 @@ class Terminal(Live):
         row.add_column()
         row.add_column(no_wrap=True, overflow="ellipsis")
         row.add_column(no_wrap=True, style="dim", overflow="ellipsis")
-        bar = ProgressBar(total=self.samples, completed=done, width=24)
-        row.add_row(self.head(), bar, numbers(logs), self.status(done))
+        share = self.share(seen, step)
+        # of unknown length: a bar that pulses
+        bar = ProgressBar(total=None if share is None else 1.0, completed=share or 0.0, width=24)
+        row.add_row(self.head(), bar, numbers(logs), self.status(seen, step))
         self.screen.update(row, refresh=True)
 
     def end(self, logs: Logs) -> None:
@@ -194,17 +219,19 @@ class Terminal(Live):
 class Notebook(Live):
     """Plain text in one output of the cell, replaced as it goes: a saved notebook has the last."""
 
-    def __init__(self, title: str, rounds: int, samples: int) -> None:
+    def __init__(
+        self, title: str, rounds: int, samples: int | None, steps: int | None = None
+    ) -> None:
         from IPython.display import display
 
-        super().__init__(title, rounds, samples)
+        super().__init__(title, rounds, samples, steps)
         self.lines: list[str] = []
         self.output = display({"text/plain": ""}, raw=True, display_id=True)
 
-    def show(self, done: int, logs: Logs) -> None:
-        full = 24 * done // self.samples
+    def show(self, seen: int, step: int, logs: Logs) -> None:
+        full = int(24 * (self.share(seen, step) or 0.0))
         bar = "━" * full + "╌" * (24 - full)
-        self.put("  ".join([self.head(), bar, numbers(logs), self.status(done)]))
+        self.put("  ".join([self.head(), bar, numbers(logs), self.status(seen, step)]))
 
     def end(self, logs: Logs) -> None:
         self.lines.append(self.line(logs))

@@ -8,6 +8,7 @@ from typing import Any
 
 from autograd import Tensor, functions, no_grad
 
+from ..data.arrays import is_on_host
 from ..metrics import Metric
 
 __all__ = ["Tally"]
@@ -23,8 +24,8 @@ class Tally:
     next to nothing.  On a device the losses wait there until somebody asks.
     """
 
-    def __init__(self, metrics: Sequence[Metric], on_host: bool) -> None:
-        self.metrics, self.on_host = metrics, on_host
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = metrics
         self.loss, self.weight, self.count = 0.0, 0.0, 0
         self.bad: int | None = None
         """The first batch whose loss is not finite, as far as is known."""
@@ -44,7 +45,7 @@ class Tally:
             self.numbers += prediction.size
             if self.numbers > CHUNK:
                 self.measure()
-        if self.on_host:
+        if is_on_host(loss):
             self._take(float(loss.raw), weight)
         else:
             self.waiting.append((loss.detach(), weight))
@@ -82,3 +83,36 @@ class Tally:
             if final or metric.live:
                 found[metric.name] = metric.result()
         return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that has been added up; what is gathered stays so, for sums to come out the same."""
+        self.settle()
+        return {
+            "sums": [self.loss, self.weight, self.count, self.numbers],
+            "predictions": self.predictions,
+            "targets": self.targets,
+            "metrics": [_state_of(metric) for metric in self.metrics],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there, with the same metrics."""
+        self.loss, self.weight, self.count, self.numbers = state["sums"]
+        self.predictions, self.targets = state["predictions"], state["targets"]
+        for metric, kept in zip(self.metrics, state["metrics"], strict=True):
+            if metric.name != kept.get("name", metric.name):
+                raise ValueError(f"the metric was {kept['name']}, and is {metric.name}")
+            if hasattr(metric, "load_state_dict"):
+                metric.load_state_dict(kept)
+            else:
+                vars(metric).update(kept)
+
+
+def _state_of(metric: Metric) -> dict[str, Any]:
+    """What a metric holds: what it says itself, or its attributes but functions and metrics."""
+    if hasattr(metric, "state_dict"):
+        return dict(metric.state_dict())
+    return {
+        key: value
+        for key, value in vars(metric).items()
+        if not (callable(value) or isinstance(value, Metric))
+    }

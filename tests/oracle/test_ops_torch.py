@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,75 @@ def _add(x: Any, y: Any, *index: Any, pattern: Any) -> Any:
     return x + _put(y.broadcast_to(target), *index, pattern=pattern, shape=x.shape)
 
 
+def _attention(q: Any, k: Any, v: Any, mask: Any, causal: bool = False, scale: Any = None) -> Any:
+    shape = (*q.shape[:-1], k.shape[-2])
+    seen = torch.ones(shape[-2:], dtype=torch.bool).tril(shape[-1] - shape[-2]) | (not causal)
+    mask = torch.where(seen, mask.broadcast_to(shape), -torch.inf)
+    z = F.scaled_dot_product_attention(q, k, v, mask, scale=scale)
+    return torch.where(torch.isinf(mask).all(-1, keepdim=True), 0, z)
+
+
+def _first(x: Any) -> Any:
+    """Channels first."""
+    return torch.movedim(x, -1, 1)
+
+
+def _flat_pairs(pairs: Any) -> list[int]:
+    """Padding as `pad` wants it: the last axis first."""
+    return [n for pair in reversed(pairs) for n in pair]
+
+
+def _conv(x: Any, w: Any, b: Any = None, padding: Any = (), **how: Any) -> Any:
+    f = [F.conv1d, F.conv2d, F.conv3d][x.ndim - 3]
+    kernel = w.permute(-1, -2, *range(w.ndim - 2))
+    return torch.movedim(f(F.pad(_first(x), _flat_pairs(padding)), kernel, b, **how), 1, -1)
+
+
+def _conv_transpose(
+    y: Any, w: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    rank, o = y.ndim - 2, y.shape[-1]
+    f = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][rank - 1]
+    kernel = w.permute(-1, -2, *range(rank))  # its (in, out / groups): the same order
+    full = f(_first(y), kernel, stride=stride, dilation=dilation, groups=groups)
+    assert o == kernel.shape[0]
+    ends = [
+        (-a, n + a - m) for n, m, (a, _) in zip(shape, full.shape[2:], padding, strict=True)
+    ]  # cut off before, and cut off or fill up with zeros behind
+    return torch.movedim(F.pad(full, _flat_pairs(ends)), 1, -1)
+
+
+def _max_pool(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    f = [F.max_pool1d, F.max_pool2d, F.max_pool3d][x.ndim - 3]
+    x = F.pad(_first(x), _flat_pairs(padding), value=-float("inf"))
+    return torch.movedim(f(x, size, stride), 1, -1)
+
+
+def _sum_pool(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    f = [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d][x.ndim - 3]
+    z = f(F.pad(_first(x), _flat_pairs(padding)), size, stride) * math.prod(size)
+    return torch.movedim(z, 1, -1)
+
+
+def _batch_norm(x: Any, w: Any, b: Any, eps: float = 1e-3) -> Any:
+    axes = tuple(range(x.ndim - 1))
+    z = F.batch_norm(_first(x), None, None, w, b, training=True, eps=eps)
+    return torch.movedim(z, 1, -1), x.mean(axes), x.var(axes, correction=0)
+
+
+def _svd(x: Any) -> Any:
+    """With the signs that NumPy chooses for the vectors: either is right."""
+    u, s, vh = torch.linalg.svd(x, full_matrices=False)
+    chosen = torch.tensor(np.linalg.svd(x.detach().numpy(), full_matrices=False)[0])
+    sign = (u.detach() * chosen).sum(-2).sign()
+    return u * sign[..., None, :], s, sign[..., :, None] * vh
+
+
+def _on_pairs(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of complex numbers, of pairs of real ones."""
+    return lambda z, axis: torch.view_as_real(f(torch.view_as_complex(z), dim=axis))
+
+
 TORCH: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(torch, name)
@@ -67,7 +137,27 @@ TORCH: dict[str, Callable[..., Any]] = {
     "power": lambda x, n: x**n,
     "pow": torch.pow,
     "mod": torch.remainder,
+    "gelu": F.gelu,
+    "normal_cdf": torch.special.ndtr,
+    "attention": _attention,
     "softplus": lambda x: F.softplus(x, threshold=1000),
+    "standardize": lambda x, eps=1e-5: F.layer_norm(x, x.shape[-1:], eps=eps),
+    "layer_norm": lambda x, w, b, eps=1e-5: F.layer_norm(x, x.shape[-1:], w, b, eps),
+    "rms_norm": lambda x, w, eps=1e-5: F.rms_norm(x, x.shape[-1:], w, eps),
+    "batch_norm": _batch_norm,
+    "inv": torch.linalg.inv,
+    "solve": torch.linalg.solve,
+    "det": torch.linalg.det,
+    "slogdet": lambda x: tuple(torch.linalg.slogdet(x)),
+    "cholesky": lambda x: torch.linalg.cholesky((x + x.mT) / 2),
+    "eigh": lambda x: tuple(torch.linalg.eigh((x + x.mT) / 2)),
+    "svd": _svd,
+    "qr": lambda x: tuple(torch.linalg.qr(x)),
+    "expm": torch.linalg.matrix_exp,
+    "fft": _on_pairs(torch.fft.fft),
+    "ifft": _on_pairs(torch.fft.ifft),
+    "rfft": lambda x, axis: torch.view_as_real(torch.fft.rfft(x, dim=axis)),
+    "irfft": lambda z, n, axis: torch.fft.irfft(torch.view_as_complex(z), n=n, dim=axis),
     "binary_cross_entropy_with_logits": lambda x, t: F.binary_cross_entropy_with_logits(
         *torch.broadcast_tensors(x, t), reduction="none"
     ),
@@ -111,6 +201,15 @@ TORCH: dict[str, Callable[..., Any]] = {
     "scatter_add": lambda x, index, y, axis: x.scatter_add(axis, index, y),
     "affine": lambda x, w, b: x @ w + b,
     "einsum": lambda *xs, subscripts: torch.einsum(subscripts, *xs),
+    "conv": _conv,
+    "conv_affine": _conv,
+    "conv_transpose": _conv_transpose,
+    "max_pool": _max_pool,
+    "sum_pool": _sum_pool,
+    "embedding": lambda x, index: x[index],
+    "putrows": lambda g, index, rows: torch.zeros(
+        rows, *g.shape[index.ndim :], dtype=g.dtype
+    ).index_put((index,), g, accumulate=True),
     "softmax_cross_entropy": lambda x, index: F.cross_entropy(
         x.reshape(-1, x.shape[-1]), index.reshape(-1), reduction="none"
     ).reshape(index.shape),

@@ -1,20 +1,17 @@
-"""The losses of regression and classification, as classes."""
+"""The losses of classification: cross-entropies."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from autograd import Tensor
+from autograd import Tensor, where
 from autograd.errors import DomainError, DTypeError, ShapeError
 from autograd.ops import elementwise, linear
 
 from .loss import Loss, check_range, truth
 
-__all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "Hinge", "Huber", "KLDivergence",
-    "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy",
-]  # fmt: skip
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, as in Keras, so that their logarithm is finite."""
@@ -68,81 +65,24 @@ def _several(loss: Loss, y_pred: Tensor) -> None:
         )
 
 
-# --- distances ---
-
-
-class MeanSquaredError(Loss):
-    """(x - t)²."""
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        error = y_pred - y_true
-        return error * error
-
-
-class MeanAbsoluteError(Loss):
-    """|x - t|."""
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        return (y_pred - y_true).abs()
-
-
-class Huber(Loss):
-    """½ e² for errors e up to delta, beyond it the tangent δ (|e| - ½ δ) (Huber 1964)."""
-
-    def __init__(self, delta: float = 1.0) -> None:
-        if not delta > 0:
-            raise ValueError(f"Huber: delta must be above 0, not {delta}")
-        self.delta = delta
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        distance = (y_pred - y_true).abs()
-        near = distance.clip(high=self.delta)
-        return near * (distance - 0.5 * near)
-
-
-class Hinge(Loss):
-    """max(1 - t x, 0) for a score x and t of -1 or 1; truth of 0 and 1 is read as -1 and 1."""
-
-    from_logits = True  # a score above 0 means yes, which accuracy goes by
-
-    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
-        check_range(self.name, y_true, -1, 1, "Labels are -1 and 1, or 0 and 1.")
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        y_true = y_true.astype(y_pred.dtype)  # unsigned labels have no -1
-        if ((y_true == 0) | (y_true == 1)).all():
-            y_true = 2 * y_true - 1
-        return (1 - y_true * y_pred).relu()
-
-
-class KLDivergence(Loss):
-    """Σ t log(t / p) over the last axis, for two distributions; both are kept from 0."""
-
-    def check(self, y_pred: Tensor, y_true: Tensor) -> None:
-        check_range(self.name, y_true, 0, 1, "The truth must hold probabilities.")
-
-    def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        t, p = y_true.clip(EPSILON, 1.0), y_pred.clip(EPSILON, 1.0)
-        return (t * (t / p).log()).sum(axis=-1)
-
-
-# --- cross-entropies ---
-
-
 class BinaryCrossentropy(Loss):
     """-t log p - (1 - t) log(1 - p) for a probability p and truth t in [0, 1].
 
     With `from_logits` the prediction is x where p = σ(x).  Without, it is computed from x all
-    the same where the prediction is the recorded result of a sigmoid.
+    the same where the prediction is the recorded result of a sigmoid.  `label_smoothing` moves
+    truth that much of the way to ½.
     """
 
-    def __init__(self, from_logits: bool = False) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = from_logits
+        self.label_smoothing = _smoothing(self, label_smoothing)
 
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
         check_range(self.name, y_true, 0, 1, "Two classes are labelled 0 and 1.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        if s := self.label_smoothing:
+            y_true = (1 - s) * y_true.astype(y_pred.dtype) + s / 2
         x = _logits(self, y_pred, "sigmoid")
         if x is not None:
             return _binary_with_logits(x, y_true)
@@ -156,36 +96,44 @@ class CategoricalCrossentropy(Loss):
 
     With `from_logits` the prediction is x where p = softmax(x).  Without, it is computed from x
     all the same where the prediction is the recorded result of a softmax; else p is divided by
-    its sum first, as in Keras.
+    its sum first, as in Keras.  `label_smoothing` moves truth that much of the way to the uniform
+    distribution (Szegedy et al. 2016, §7).
     """
 
-    def __init__(self, from_logits: bool = False) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         self.from_logits = from_logits
+        self.label_smoothing = _smoothing(self, label_smoothing)
 
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
         _several(self, y_pred)
         check_range(self.name, y_true, 0, 1, "Rows must be distributions, such as one-hot rows.")
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        x = _logits(self, y_pred, "softmax")
-        if x is not None:
-            log_p = x.log_softmax()
-        else:
-            _probabilities(self, y_pred, "softmax", math.inf)  # divided by its sum below
-            p = y_pred / y_pred.sum(axis=-1, keepdims=True)
-            log_p = p.clip(EPSILON, 1 - EPSILON).log()
-        return -(y_true * log_p).sum(axis=-1)
+        return -(self._smoothed(y_pred, y_true) * _log_p(self, y_pred)).sum(axis=-1)
+
+    def _smoothed(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        if s := self.label_smoothing:
+            return (1 - s) * y_true.astype(y_pred.dtype) + s / y_pred.shape[-1]
+        return y_true
 
 
 class SparseCategoricalCrossentropy(Loss):
     """-log p[label] for probabilities (…, classes) and integer labels (…) or (…, 1).
 
     With `from_logits` the prediction is x where p = softmax(x).  Without, it is computed from x
-    all the same where the prediction is the recorded result of a softmax.
+    all the same where the prediction is the recorded result of a softmax.  Labels that are
+    `ignore_index`, such as the padding of sequences, do not count, and the mean is over the others
+    (0 where there are none).  `label_smoothing` is as in `CategoricalCrossentropy`.
     """
 
-    def __init__(self, from_logits: bool = False) -> None:
-        self.from_logits = from_logits
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.from_logits, self.ignore_index = from_logits, ignore_index
+        self.label_smoothing = _smoothing(self, label_smoothing)
 
     def align(self, y_pred: Tensor, y_true: Any) -> Tensor:
         labels = truth(y_true, y_pred)
@@ -211,13 +159,50 @@ class SparseCategoricalCrossentropy(Loss):
     def check(self, y_pred: Tensor, y_true: Tensor) -> None:
         _several(self, y_pred)
         top = y_pred.shape[-1] - 1
-        check_range(self.name, y_true, 0, top, f"The model predicts {top + 1} classes.")
+        hint = f"The model predicts {top + 1} classes."
+        if self.ignore_index is None:
+            hint += " Padding that is not to count needs ignore_index=…."
+        check_range(self.name, self._known(y_true), 0, top, hint)
+
+    def _known(self, labels: Tensor) -> Tensor:
+        """The labels, with some class for those that do not count."""
+        if self.ignore_index is None:
+            return labels
+        return where(labels == self.ignore_index, 0, labels)
+
+    def kept(self, y_pred: Tensor, y_true: Any) -> Tensor | None:
+        if self.ignore_index is None:
+            return None
+        return self.align(y_pred, y_true) != self.ignore_index
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        labels = self._known(y_true)
+        found = self._of_labels(y_pred, labels)
+        if s := self.label_smoothing:
+            found = (1 - s) * found - s * _log_p(self, y_pred).mean(axis=-1)
+        return found if labels is y_true else where(y_true == self.ignore_index, 0.0, found)
+
+    def _of_labels(self, y_pred: Tensor, labels: Tensor) -> Tensor:
         x = _logits(self, y_pred, "softmax")
         if x is not None:
-            return _softmax_cross_entropy(x, y_true)
+            return _softmax_cross_entropy(x, labels)
         _probabilities(self, y_pred, "softmax")
         p = y_pred.clip(EPSILON, 1 - EPSILON)
-        chosen = p.gather(-1, y_true.reshape(*y_true.shape, 1))
-        return -chosen.log().reshape(y_true.shape)
+        chosen = p.gather(-1, labels.reshape(*labels.shape, 1))
+        return -chosen.log().reshape(labels.shape)
+
+
+def _smoothing(loss: Loss, share: float) -> float:
+    if isinstance(share, bool) or not 0 <= share < 1:
+        raise ValueError(f"{loss.name}: label_smoothing must be in [0, 1), not {share!r}")
+    return float(share)
+
+
+def _log_p(loss: Any, y_pred: Tensor) -> Tensor:
+    """log p of each class, from the logits where they are known."""
+    x = _logits(loss, y_pred, "softmax")
+    if x is not None:
+        return x.log_softmax()
+    _probabilities(loss, y_pred, "softmax", math.inf)  # divided by its sum below
+    p = y_pred / y_pred.sum(axis=-1, keepdims=True)
+    return p.clip(EPSILON, 1 - EPSILON).log()

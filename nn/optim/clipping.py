@@ -1,0 +1,45 @@
+"""Gradients kept within limits, before anything is done with them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from autograd import clip
+
+from ..data.arrays import quiet
+from .flat import Stretch
+
+__all__ = ["clipped", "norm"]
+
+
+def clipped(
+    gradients: list[list[Stretch]], value: float | None, most: float | None
+) -> list[list[Stretch]]:
+    """Elements within ±value, then a norm of all together of at most `most` (Pascanu et al. 2013).
+
+    A norm that is not finite leaves them as they are: scaled by it, all would be 0 or NaN.
+    """
+    if value is not None:
+        gradients = [
+            [(a, b, clip(g, low=-value, high=value)) for a, b, g in found] for found in gradients
+        ]
+    if most is not None:
+        size = norm(gradients)
+        if most < size < math.inf:
+            gradients = [[(a, b, g * (most / size)) for a, b, g in found] for found in gradients]
+    return gradients
+
+
+def norm(gradients: list[list[Stretch]]) -> float:
+    """The Euclidean norm of all together; squares beyond single precision are taken again."""
+    arrays = [g for found in gradients for _, _, g in found]
+    with quiet():
+        square = sum(map(_square, arrays))
+        if square == math.inf:
+            square = sum(_square(g.astype("float64")) for g in arrays)
+    return math.sqrt(square)
+
+
+def _square(g: Any) -> float:
+    return float((g @ g).item())
