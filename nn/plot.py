@@ -186,8 +186,8 @@ def attention(
     pictures = [p.numpy() if hasattr(p, "numpy") else p for p in weights]
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    wide, high = size * len(keys) + 0.4, size * len(queries) + (0.6 if titles else 0.35)
-    figure = blank(wide * columns, high * rows + (0.5 if title else 0))
+    wide, high = size * len(keys) + 0.35, size * len(queries) + (0.55 if titles else 0.35)
+    figure = blank(wide * columns, high * rows + (0.35 if title else 0))
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -110,7 +110,7 @@ def test_shuffle_follows_the_seed_and_shows_each_sample_once() -> None:
     numbers = np.arange(50.0)[:, None]
 
     def order(shuffle: bool) -> list[float]:
-        seen.append([])
+        return seen[-1][:50]  # behind them come those that the gradient flow is told from
         autograd.seed(5)
         model = Spy()
         model.compile(nn.SGD(lr=0.0), "mse")

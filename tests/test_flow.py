@@ -216,3 +216,30 @@ def test_a_weight_used_through_a_view_is_still_that_weight() -> None:
     model = Tied()
     model.compile("sgd", "mse")
     assert [layer.name for layer in model.fit(X, X, verbose=0).flow.layers] == ["code"]
+
+
+def test_a_batch_norm_is_judged_as_it_trains_and_keeps_its_statistics() -> None:
+    autograd.seed(0)
+    deep = [layer for _ in range(20)
+            for layer in (nn.Dense(16), nn.BatchNorm(), nn.Sigmoid())]  # fmt: skip
+    model = nn.Sequential([nn.Dense(16, input_shape=(X.shape[1],)), *deep, nn.Dense(1)])
+    model.compile("adam", "mse")
+    model.build((X.shape[1],))
+    before = {path: tensor.numpy().copy() for path, tensor in model.named_tensors()}
+    drawn = autograd.random.state()
+    told = model.gradient_flow(X[:64], NUMBER[:64])
+    assert told.verdict == "healthy", told
+    assert autograd.random.state() == drawn
+    for path, tensor in model.named_tensors():
+        np.testing.assert_array_equal(tensor.numpy(), before[path])
+        assert tensor.grad is None
+
+
+def test_a_recurrent_network_is_judged_too() -> None:
+    autograd.seed(0)
+    model = nn.Sequential([nn.LSTM(8, return_sequences=True), nn.GRU(8), nn.Dense(1)])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(32, 10, 3)).astype("float32")
+    told = model.gradient_flow(x, x[:, -1, :1])
+    assert told.verdict == "healthy", told
+    assert [layer.name for layer in told.layers] == ["0", "1", "2"]

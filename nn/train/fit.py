@@ -22,7 +22,7 @@ from autograd import functions, no_grad
 from ..data import Data
 from ..data.arrays import arrived, check_present, split, weights
 from ..mode import training
-from . import loop
+from . import flow, loop
 from .arguments import (
     batch_of,
     check_samples,
@@ -39,6 +39,7 @@ from .arguments import (
 )
 from .callbacks import Callbacks
 from .compiled import Compiled
+from .flow import Flow
 from .history import History
 from .progress import Progress, progress
 from .run import Run
@@ -215,6 +216,18 @@ class Fit:
         finally:
             shown.close()
         return _told(logs, return_dict)
+
+    def gradient_flow(self: Module, x: Any, y: Any, *, sample_weight: Any = None) -> Flow:
+        """How the gradients of this batch flow through the model, as `fit` tells it at its end.
+
+            print(model.gradient_flow(X[:256], y[:256]))
+
+        Nothing changes by it: not the weights, their gradients, nor running statistics.
+        """
+        compiled = known(self, "gradient_flow")
+        data = loaded(self, place_of(self), x, y, sample_weight)
+        compiled.prepare(self, data)
+        return flow.measure(self, compiled, data)
 
     def predict(
         self: Module,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
+from autograd import random
 from autograd.node import Node, history
 
 from ..data.arrays import quiet
@@ -95,14 +96,16 @@ class Flow:
 
 
 def measure(model: Module, compiled: Any, batch: Any) -> Flow:
-    """The verdict on this model with this batch; gradients that it has are left as they are.
+    """The verdict on this model with this batch, as in training: with the batch's own statistics.
 
-    An error is the verdict too, and no reason to lose the training that came before.
+    It leaves no trace: gradients, running statistics and the random stream stay as they are.  An
+    error is the verdict too, and no reason to lose the training that came before.
     """
     parameters = model.named_parameters()
     before = [p._grad for _, p in parameters]
+    buffers = [(b, b.raw.copy()) for b in model.buffers]
     try:
-        with training(False), quiet():
+        with training(True), quiet(), random.using(random.Generator(0)):
             _, loss = compiled.measure(model, batch)
             loss.backward(retain_graph=True)
         return judge(layers_of(loss, {p: name for name, p in parameters}))
@@ -112,6 +115,8 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
     finally:
         for (_, p), gradient in zip(parameters, before, strict=True):
             p._grad = gradient
+        for buffer, raw in buffers:
+            buffer.assign(raw)
 
 
 # --- what there is ------------------------------------------------------------------------
@@ -141,10 +146,19 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
             if all(name != layer.name for layer in found):
                 size = rms(x.raw)
                 gain = size * sqrt(x.shape[-1] if x.ndim else 1)
-                found.append(Layer(name, rms(_raw(node._grad)), size, gain))
+                found.append(Layer(name, _arriving(node), size, gain))
         if not used and found and node.scope:  # what is in no module belongs to the loss
             found[-1].activations += _activation(node)
     return found
+
+
+def _arriving(node: Node) -> float:
+    """The root mean square of the gradient at what a layer computes: at all of its results."""
+    g = node._grad
+    if isinstance(g, dict):  # of an op with several results
+        sizes = [rms(_raw(part)) for part in g.values()]
+        return sqrt(sum(size * size for size in sizes) / len(sizes))
+    return rms(_raw(g))
 
 
 def _raw(gradient: Any) -> Any:
