@@ -59,13 +59,13 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
     train, held_out = sums(100_000 if epochs is None else 8_000, seed)
     x, y = arrays(train)
     loader = DataLoader(x, y, batch_size=128, shuffle=True)
-    steps = len(loader) * (epochs or 6)
+    steps = len(loader) * (epochs or 4)
     model = nn.Transformer(len(tokens), len(tokens), 64, layers=1, heads=4, context=8, padding=PAD)
     rate = nn.CosineDecay(3e-3, steps, warmup=steps // 20)
     optimizer = nn.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), clip_norm=1.0)
 
     losses: list[float] = []
-    for epoch in range(epochs or 6):
+    for epoch in range(epochs or 4):
         for source, target in loader:
             logits = model(source, target[:, :-1])  # at each place, what comes next
             loss = nn.cross_entropy(logits, target[:, 1:], ignore_index=PAD)
@@ -82,7 +82,7 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
     print(f"{exact:.2%} of {len(held_out):,} sums that it has not seen are exact")
     for question, answer, result in wrong[:5]:
         print(f"  {question} is {result}, it says {answer}")
-    model.save_weights(out / "addition.safetensors")
+    model.save(out / "addition.safetensors")
     plot.curves({"loss": losses}, "Loss in training", x="step", log=True, path=out / "loss.png")
     draw(model, max(held_out, key=lambda pair: sum(map(int, pair[0].replace("+", "")))), out)
     return {"exact": exact}

@@ -110,12 +110,12 @@ def test_shuffle_follows_the_seed_and_shows_each_sample_once() -> None:
     numbers = np.arange(50.0)[:, None]
 
     def order(shuffle: bool) -> list[float]:
-        return seen[-1][:50]  # behind them come those that the gradient flow is told from
+        seen.append([])
         autograd.seed(5)
         model = Spy()
         model.compile(nn.SGD(lr=0.0), "mse")
         model.fit(numbers, numbers, batch_size=7, shuffle=shuffle, verbose=0)
-        return seen[-1]
+        return seen[-1][:50]  # behind them come those that the gradient flow is told from
 
     assert order(False) == numbers[:, 0].tolist()
     assert order(True) == order(True) != order(False)
