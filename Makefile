@@ -9,7 +9,7 @@ PYTEST := $(RUN) -m pytest --numprocesses auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check oracle gpu notebooks bench doctor clean
+.PHONY: help demo test check oracle gpu notebooks gallery bench doctor clean
 
 help:
 	@echo "Glassgrad: the autograd engine you can see through"; echo
@@ -19,19 +19,22 @@ demo: $(VENV)/.demo ## train on real handwritten digits, draw the gradients
 	@$(VENV)/bin/glassgrad demo
 
 test: $(VENV)/.dev ## all tests that need neither PyTorch nor a GPU
-	@$(PYTEST) -m "not oracle and not gpu"
+	@$(PYTEST) --ignore=tests/oracle -m "not gpu"
 
 check: $(VENV)/.dev ## lint, types and tests: what a change must pass
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(PYTEST) -m "not oracle and not gpu"
+	@$(PYTEST) --ignore=tests/oracle -m "not gpu"
 
 oracle: $(VENV)/.oracle ## compare values and gradients with PyTorch
-	@GLASSGRAD_REQUIRE=oracle $(PYTEST) -m oracle
+	@GLASSGRAD_REQUIRE=oracle $(PYTEST) tests/oracle
 
 gpu: $(VENV)/.dev ## the tests that need a GPU (the first time: make gpu CUDA=12 or CUDA=13)
 	$(if $(CUDA),@$(PIP) --editable '.[cuda$(CUDA)]')
 	@$(RUN) -m pytest -m gpu
+
+gallery: $(VENV)/.dev ## train every example to the end, and check what it must reach
+	@$(RUN) -m nn.gallery
 
 notebooks: $(VENV)/.dev ## execute every notebook in place
 	@$(RUN) notebooks/execute.py
@@ -43,7 +46,7 @@ doctor: $(VENV)/.demo ## what this machine has, and how to get what it lacks
 	@$(VENV)/bin/glassgrad doctor
 
 clean: ## remove .venv, caches and what the demo wrote
-	rm -rf $(VENV) dist glassgrad-demo .ci/logs .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist glassgrad-demo glassgrad-train .ci/logs .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find autograd nn backends tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # --- set-up: one stamp per set of extras; every set contains that of `demo` ------------------

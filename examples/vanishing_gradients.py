@@ -19,6 +19,10 @@ import autograd
 import nn
 from nn import plot
 
+RESULT = (
+    "20 layers of sigmoids {sigmoid:.0%} right; ReLU {relu:.0%}, residual {residual:.0%}, "
+    "batch normalisation {batch_norm:.0%}"
+)
 GOAL = [
     ("sigmoid_first_layer", "<", 1e-6),
     ("sigmoid", "<", 0.3),
