@@ -84,6 +84,10 @@ def test_shared_and_circular_attributes_come_once() -> None:
 def test_layers_in_sequential_are_called_by_name_or_place() -> None:
     model = Sequential([Dense(3, input_shape=(2,), name="hidden"), ReLU(), Dense(1)])
     assert list(model.state_dict()) == ["hidden.weight", "hidden.bias", "2.weight", "2.bias"]
+    assert model["hidden"] is model[0]
+    assert model["2"] is model[2]
+    with pytest.raises(KeyError, match=r"no layer is named 'head'; named are \['hidden'\]"):
+        model["head"]
     with pytest.raises(ValueError, match="two layers are named 'hidden'"):
         model.add(Dense(3, name="hidden"))
     with pytest.raises(ValueError, match=r"not a number and has no dot: 'a\.b'"):
