@@ -247,6 +247,13 @@ def history(*outputs: Node) -> list[Node]:
 
 Rule = Callable[..., Any]
 
+RESERVED = frozenset(
+    """HOUSE NO_PARAMS Tensor Value agree apply bundled check_fresh current error explain forward
+    found frame getframe gradient is_float lift make namespaces new node op order pull pulled python
+    raw raws result same settle space state sum_to through tick xp z""".split()
+)
+"""Names that the functions which `record.py` writes use for themselves."""
+
 
 class Op:
     """What an operation computes, and one vector-Jacobian rule per input.
@@ -282,6 +289,12 @@ class Op:
         self.inputs = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in signature)
         self.params = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+        for taken in (*self.inputs, *self.params):
+            if taken in RESERVED or taken.endswith(("_", "_rule")):
+                raise ValueError(
+                    f"{self.name}: its argument cannot be called {taken!r}, a name that the "
+                    "recording functions use for themselves. Give it another, without _ at its end."
+                )
         self.rules: tuple[Rule | None, ...] = ()
         self.joint: Rule | None = None
         self.definition: Callable[..., Any] | None = None
@@ -386,9 +399,11 @@ def _data_read(rule: Rule, names: list[str]) -> set[str]:
     steps = list(dis.get_instructions(code))
     for i, step in enumerate(steps):
         loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if step.opname == "STORE_FAST_LOAD_FAST":  # two instructions in one, from Python 3.13 on
+            loaded = loaded[1:]
+        elif not step.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+            continue
         for j, name in enumerate(loaded):
-            if not step.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
-                continue
             follower = steps[i + 1] if j == len(loaded) - 1 else step
             if name in arguments and follower.argval not in ("shape", "dtype", "ndim", "size"):
                 read.add(arguments[name])

@@ -12,8 +12,8 @@ import backends
 
 from . import functions, names
 from .dtypes import agree, is_float, settle, space
-from .errors import GraphError
-from .explain import explain
+from .errors import GraphError, ShapeError
+from .explain import explain, refuse
 from .node import Node
 from .ops import elementwise, index, linear, reduce
 from .ops import shape as shapes
@@ -157,6 +157,10 @@ class Operators(Node):
 
     def transpose(self, *axes: Any) -> Tensor:
         """Two axes exchanged, as PyTorch has it; all in opposite order when none are given."""
+        if len(axes) not in (0, 2):
+            order = functions.sizes_of(axes)
+            headline = f"transpose: {len(order)} axes, and it exchanges two, as in PyTorch"
+            raise refuse(ShapeError, headline, f"Use x.permute{order} for that order.", self)
         return functions.swapaxes(self, *axes) if axes else shapes.transpose(self)
 
     def broadcast_to(self, *sizes: Any) -> Tensor:

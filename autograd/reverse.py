@@ -68,6 +68,8 @@ def sweep(
             pull_back(node, g, found, through, not create_graph)
             if freed is not None:
                 node.inputs = freed
+                if op.keeps:  # which a result that nobody asked about would keep alive
+                    node.raw = node.raw[: len(op.outputs)]
         for node in found:
             if node.op is None and node.extra and "hooks" in node.extra:
                 found[node] = _hooked(node, found[node], create_graph)
@@ -78,10 +80,10 @@ def sweep(
     if freed is not None and (frame := names.user_frame()) is not None:
         freed.code, freed.instruction = frame.f_code, frame.f_lasti
     if arrays:
+        if keep:  # nobody can ask for a bundle's gradient, and it would lead back to the bundle
+            found = {x: g for x, g in found.items() if not isinstance(x, Bundle)}
         for x, g in found.items():
-            if (
-                not isinstance(x, Bundle) and g.dtype != x.raw.dtype
-            ):  # a bfloat16 array times a Python number is float32
+            if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
                 found[x] = astype(g, dtype=x.raw.dtype)
     return found
 

@@ -296,8 +296,8 @@ class Tensor(Operators):
         for node, g in found.items():
             if node.op is None:
                 if node.requires_grad:
-                    if not create_graph and id(g) in given:  # one of them may be assigned
-                        g = g.copy()
+                    if not create_graph and (id(g) in given or g.base is not None):
+                        g = g.copy()  # no other array's memory: one of them may be assigned
                     given.add(id(g))
                     old = node._grad
                     if old is not None and not create_graph and isinstance(old, Node):

@@ -16,10 +16,12 @@ import math
 from typing import Any
 
 from .create import ones
+from .dtypes import is_float
 from .errors import ShapeError
 from .explain import refuse
 from .ops import convolution as c
 from .ops import pooling as p
+from .ops.precision import is_half
 from .ops.window import Pairs, Sizes, places
 from .tensor import Tensor
 
@@ -107,6 +109,10 @@ def conv_transpose(
             raise refuse(ShapeError, headline, "Pad less.", x, kernel)
         shape.append(size)
         pairs.append(pair)
+    if places(tuple(shape), kernel.shape[:-2], stride, tuple(pairs), dilation) != x.shape[1:-1]:
+        headline = f"conv_transpose: output_padding {extra} with a stride of {stride}"
+        mend = "It must be smaller than the stride: so much more is another element of x."
+        raise refuse(ShapeError, headline, mend, x, kernel)
     how = {"stride": stride, "padding": tuple(pairs), "dilation": dilation, "groups": groups}
     z = c.conv_transpose(x, kernel, shape=tuple(shape), **how)
     if bias is None:
@@ -132,6 +138,9 @@ def avg_pool(
     zeros, as in PyTorch.
     """
     how = _pool("avg_pool", x, size, stride, padding)
+    if is_half(x) or not is_float(x.dtype):  # whose sums would overflow
+        mean = avg_pool(x.astype("float32"), size, stride, padding, count_padding)
+        return mean.astype(x.dtype) if is_half(x) else mean
     total = p.sum_pool(x, **how)
     if count_padding or not any(map(any, how["padding"])):
         return total * (1 / math.prod(how["size"]))

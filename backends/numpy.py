@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy
-from numpy import *  # noqa: F403
 from numpy import add as _add
 from numpy import maximum as _maximum
 from numpy import minimum as _minimum
@@ -15,6 +14,17 @@ name = "numpy"
 array_type = numpy.ndarray
 workspace = 2**22
 """Bytes that a convolution computes with at a time: a share of the processor's cache."""
+
+
+def __getattr__(function: str) -> Any:
+    """NumPy's own functions, each from the first time that it is asked for.
+
+    `from numpy import *` would load what nobody needs: numpy.f2py, numpy.testing, numpy.ma, ….
+    """
+    if function.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {function!r}")
+    found = globals()[function] = getattr(numpy, function)
+    return found
 
 
 # glibc gives the memory of large arrays back to the system as they are freed, and the system then
@@ -73,7 +83,9 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     """x repeated, as a view, along new axes and axes of size 1 until it has the shape."""
     if x.ndim == 0 and x.dtype.kind in "fiub":  # a loss's gradient: NumPy's own takes 4 µs
-        return numpy.ndarray(shape, x.dtype, asarray(x), 0, (0,) * len(shape))  # noqa: F405
+        z = numpy.ndarray(shape, x.dtype, numpy.asarray(x), 0, (0,) * len(shape))
+        z.setflags(write=False)
+        return z
     return numpy.broadcast_to(x, shape)
 
 
@@ -129,4 +141,4 @@ def scatter_add(x: Any, index: Any, y: Any) -> Any:
 def windows(x: Any, size: Any, out: Any, stride: Any, dilation: Any) -> Any:
     """A view (N, *out, *size, C) of x (N, *spatial, C): the windows that slide over it."""
     shape, strides = special.windows(x, size, out, stride, dilation)
-    return lib.stride_tricks.as_strided(x, shape, strides)  # noqa: F405
+    return numpy.lib.stride_tricks.as_strided(x, shape, strides)

@@ -144,6 +144,7 @@ class Array:
     itemsize = property(lambda self: self._inside.itemsize, doc="Bytes per element.")
     nbytes = property(lambda self: self._inside.nbytes, doc="Bytes of all elements.")
     T = property(lambda self: Array(self._inside.T), doc="The axes in opposite order.")
+    base = property(lambda self: self._inside.base, doc="Whose memory it shows; None: its own.")
 
     def __len__(self) -> int:
         return len(self._inside)

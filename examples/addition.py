@@ -15,13 +15,18 @@ stand in this column, and at those before, which tell of a carry.
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import autograd
 import nn
 from autograd import Tensor, random
+from autograd.names import path
+from autograd.node import history
 from nn import plot
 from nn.data import CharTokenizer, DataLoader, pad_sequences
 from nn.data.datasets import addition
 
+RESULT = "{exact:.2%} of 2,000 sums that it has not seen are exact"
 GOAL = [("exact", ">=", 0.99)]
 
 DIGITS, HELD_OUT = 3, 2000
@@ -73,8 +78,9 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        right = [s == r for s, (_, r) in zip(answers(model, x[:500]), train, strict=False)]
-        print(f"epoch {epoch + 1}  loss {losses[-1]:.4f}  {sum(right) / 500:.1%} of 500 it trains on")
+        said = answers(model, x[:500])
+        right = sum(s == result for s, (_, result) in zip(said, train, strict=False))
+        print(f"epoch {epoch + 1}  loss {losses[-1]:.4f}  {right} of 500 that it trains on")
 
     said = answers(model, arrays(held_out)[0])
     wrong = [(q, s, r) for (q, r), s in zip(held_out, said, strict=True) if s != r]
@@ -89,13 +95,22 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
 
 
 def draw(model: nn.Transformer, pair: tuple[str, str], out: Path) -> None:
-    """Where the decoder's heads look, in the sum, to write each digit of the result."""
+    """Where the decoder's heads look in the sum, and what each digit of the result depends on."""
     source, target = (Tensor(ids) for ids in arrays([pair]))
-    model.eval()
-    heads = nn.attention_maps(model(source, target[:, :-1]))["blocks.0.cross"][0]  # (H, T, S)
-    question, result = pair
+    logits = model.eval()(source, target[:, :-1])  # (1, T, V)
+    question, result = pair[0], pair[1][::-1]
+    heads = nn.attention_maps(logits)["blocks.0.cross"][0].numpy()  # (H, T, S)
+    embedded = next(node for node in history(logits) if path(node) == "encoder.embedding")
+    slopes = []
+    for place, digit in enumerate(target[0, 1 : len(result) + 1].tolist()):
+        logits[0, place, digit].backward(retain_graph=True)
+        slope = embedded.grad.norm(axis=-1)[0]  # (S,): how much each character of the sum matters
+        slopes.append((slope / slope.max()).numpy())
+        embedded.zero_grad()
+    panels = [*heads[:, : len(result)], np.stack(slopes)]
     plot.attention(
-        heads[:, : len(result), -len(question) :], list(result[::-1]), list(question),
-        f"{question} = {result}: where each head looks, for each digit from the last to the first",
-        titles=[f"head {i + 1}" for i in range(4)], size=0.28, path=out / "attention.png",
+        [panel[:, -len(question) :] for panel in panels], list(result), list(question),
+        f"{question} = {pair[1]}, written from the last digit to the first: what it looks at",
+        titles=[*(f"head {i + 1}" for i in range(4)), "gradient"], columns=5, size=0.26,
+        path=out / "attention.png",
     )  # fmt: skip

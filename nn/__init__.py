@@ -8,6 +8,8 @@
 >>> model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
 # first, so that a foreign `autograd` is named before anything is imported from it
 from . import engine as engine
 
@@ -30,6 +32,7 @@ from . import (
 )  # fmt: skip
 from .activations import *
 from .constraints import MaxNorm, MinMax, NonNeg, UnitNorm
+from .habits import of_name
 from .layers import *
 from .losses import *
 from .metrics import Metric
@@ -50,3 +53,10 @@ __all__ = [
     "activations", "constraints", "data", "init", "layers", "losses", "metrics", "models", "onnx",
     "optim", "plot", "regularizers", "scalar", "train",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # type checkers know all names, and shall tell the wrong ones
+
+    def __getattr__(name: str) -> NoReturn:
+        """A name that is not here, with what other libraries' users mean by it."""
+        hint = "" if name[:1] == "_" else of_name(name, __all__)
+        raise AttributeError(f"module 'nn' has no attribute {name!r}{hint}")

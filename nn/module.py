@@ -27,11 +27,12 @@ from typing import Any
 
 from autograd import Tensor, no_grad
 from autograd.dtypes import is_float
-from autograd.errors import GraphError
+from autograd.errors import GraphError, ShapeError
 from autograd.node import Scope, State, _state, current
 
 from . import weights
-from .init import zeros
+from .habits import of_option
+from .init import Initializer, zeros
 from .mode import mode, training
 from .rules import Rules
 from .train import checkpoint
@@ -85,6 +86,22 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
         return output
 
     return scoped
+
+
+def _taught(make: Callable[..., None]) -> Callable[..., None]:
+    """`__init__` such that an option by another library's name is told what it is here."""
+
+    @wraps(make)
+    def taught(self: Module, *values: Any, **options: Any) -> None:
+        try:
+            make(self, *values, **options)
+        except TypeError as error:
+            hint = of_option(error)
+            if hint and hint not in getattr(error, "__notes__", ()):
+                error.add_note(hint)
+            raise
+
+    return taught
 
 
 def path_of(module: Module) -> str:
@@ -151,6 +168,8 @@ class Module(Rules, Fit):
         super().__init_subclass__(**options)
         if "__call__" in vars(cls):
             cls.__call__ = _scoped(vars(cls)["__call__"])
+        if "__init__" in vars(cls):
+            cls.__init__ = _taught(vars(cls)["__init__"])  # type: ignore[method-assign]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         mend = "Rename `forward`" if hasattr(self, "forward") else "Write `def __call__(self, x):`"
@@ -220,6 +239,15 @@ class Module(Rules, Fit):
 
     def build_from(self, state: dict[str, Any]) -> None:
         """Make parameters of the shapes in a state dict; a layer that waits for them says how."""
+
+    def _parameter(self, name: str, draw: Initializer, shape: tuple[int, ...]) -> Tensor:
+        """What an initialiser draws, as a parameter of this shape."""
+        tensor = draw(shape)
+        if tensor.shape != shape:
+            raise ShapeError(
+                f"{path_of(self)}: the initialiser made {tensor.shape} for {name} {shape}"
+            )
+        return tensor.detach().requires_grad_()
 
     def unbuilt(self) -> list[tuple[str, Module]]:
         """The modules whose parameters do not exist yet, as (path, module)."""
@@ -296,10 +324,17 @@ class Module(Rules, Fit):
         return self
 
     def astype(self, dtype: str) -> Module:
-        """Make parameters and buffers of floats this dtype, in place; gradients are forgotten."""
+        """Make parameters and buffers of floats this dtype, in place; gradients are forgotten.
+
+        Running statistics stay float32 where the rest gets 16 bits: they move in small steps,
+        which 16 bits would round away.
+        """
         for _, tensor in self.named_tensors():
             if is_float(tensor.dtype):
-                tensor.raw = tensor.detach().astype(dtype).raw
+                moved = tensor.detach().astype(dtype)
+                if moved.dtype.itemsize == 2 and "statistics" in (tensor.extra or ()):
+                    moved = tensor.detach().astype("float32")
+                tensor.raw = moved.raw
                 tensor.zero_grad()
                 tensor.touch()
         return self

@@ -78,6 +78,8 @@ def curves(
         colour = colours.setdefault(stem, COLOURS[len(colours) % len(COLOURS)])
         style = "-" if stem == name else (0, (4, 2))
         panel.plot(xs, ys, color=colour, linestyle=style, linewidth=1.8, solid_capstyle="round")
+        if isinstance(xs, range):  # there is no half of an epoch
+            panel.xaxis.get_major_locator().set_params(integer=True)
         ends.append([list(xs)[-1], float(list(ys)[-1]), name, colour])
     _apart(panel, ends)
     for end, place, name, colour in ends:
@@ -195,9 +197,12 @@ def attention(
         panel.set_axis_off()
     for panel, picture in zip(panels, pictures, strict=False):
         panel.imshow(picture, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        panel.grid(visible=False)
         panel.set_xticks(range(len(keys)), keys)
         panel.set_yticks(range(len(queries)), queries)
-        panel.tick_params(length=0, labelsize=8, labelcolor=INK, labeltop=True, labelbottom=False)
+        panel.tick_params(
+            length=0, labelsize=min(8, 55 * size), labelcolor=INK, labeltop=True, labelbottom=False
+        )
         for side in panel.spines.values():
             side.set_color(RULE)
     for panel, text in zip(panels, titles, strict=False):

@@ -238,6 +238,8 @@ def test_a_convolution_is_drawn_and_knows_its_line() -> None:
         (lambda: conv_transpose(drawn(2, 8, 4), drawn(3, 4, 5)), "x has 4 channels.*is for 5"),
         (lambda: conv_transpose(drawn(2, 1, 4), drawn(3, 5, 4), padding=2), "leaves nothing of 3"),
         (lambda: conv_transpose(drawn(2, 8, 4), drawn(3, 5, 4), groups=3), "3 groups do not"),
+        (lambda: conv_transpose(drawn(2, 8, 4), drawn(3, 5, 4), stride=2, output_padding=2),
+         "output_padding.*smaller than the stride"),
         (lambda: max_pool(drawn(2, 8), 2), "x has 2 axes"),
         (lambda: max_pool(drawn(2, 8, 4), 9), "window of 9 does not fit"),
         (lambda: max_pool(drawn(2, 8, 4), 2, padding=2), "lie outside"),
@@ -252,3 +254,22 @@ def test_errors_teach(call: Any, told: str) -> None:
 def test_dtypes_that_differ_are_named() -> None:
     with pytest.raises(DTypeError, match=r"(?s)conv.*float32.*float64"):
         conv(drawn(1, 4, 1, dtype="float32"), drawn(2, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "uint8", "int64"])
+@pytest.mark.parametrize("count_padding", [False, True])
+def test_means_of_windows_whose_sum_is_no_number_of_their_dtype(
+    dtype: str, count_padding: bool
+) -> None:
+    x = Tensor(np.full((1, 64, 64, 1), 100), dtype=dtype)
+    z = avg_pool(x, 64, padding=32, stride=32, count_padding=count_padding)
+    assert z.dtype.name == (dtype if "float" in dtype else "float32")
+    assert z[0, 1, 1, 0].item() == 100
+    assert z[0, 0, 0, 0].item() == (25 if count_padding else 100)
+
+
+def test_the_largest_of_truth_values_and_integers_ignores_padding() -> None:
+    x = np.array([0, 0, 0, 1]).reshape(1, 4, 1)
+    found = [max_pool(Tensor(x.astype(dtype)), 3, 2, 1) for dtype in ("bool", "uint8", "int16")]
+    assert [z.numpy().ravel().tolist() for z in found] == [[False, True], [0, 1], [0, 1]]
+    assert max_pool(Tensor(-1 - x), 3, 2, 1).numpy().ravel().tolist() == [-1, -1]

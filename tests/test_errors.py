@@ -59,6 +59,8 @@ TABLE: list[Row] = [
      "Did you mean x.reshape(64, 8)?"),
     ("reshape", "x.reshape(5, -1)", ShapeError, "needs a multiple of 5", "x.reshape(-1)"),
     ("reshape", "x.reshape(-1, -1)", ShapeError, "leaves 2 sizes open", "x.reshape(-1, 64)"),
+    ("transpose", "x.transpose(1, 0, 2)", ShapeError, "x.permute(1, 0, 2)",
+     "transpose: 3 axes, and it exchanges two, as in PyTorch"),
     ("transpose", "x.permute(0, 0)", ShapeError, "(0, 0) is not an order of the 2 axes",
      "0, 1 (or -2, -1)"),
     ("concatenate", "autograd.concatenate([x, w])", ShapeError, "axis 1 has size 64 in x",

@@ -785,6 +785,17 @@ def test_gradients_are_accumulated() -> None:
         np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=2e-4, atol=1e-6)
 
 
+def test_gradients_are_accumulated_over_batches_of_ones_own() -> None:
+    model, twin = compiled(accumulate=3), compiled()
+    for start in range(0, 70, 10):  # two steps, and one batch that waits
+        model.train_on_batch(X[start : start + 10], YES[start : start + 10])
+    assert (model.optimizer.steps, model.optimizer.waiting) == (2, 1)
+    for start in (0, 30):
+        twin.train_on_batch(X[start : start + 30], YES[start : start + 30])
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=2e-4, atol=1e-6)
+
+
 def test_regularisers_are_part_of_the_loss() -> None:
     def fit(regularizer: Any) -> Any:
         autograd.seed(0)

@@ -143,6 +143,9 @@ def test_the_best_constant_answer() -> None:
     ):  # fmt: skip
         found = constant_loss(loss, Data(Tensor(number), Tensor(y)))
         assert found == (None if constant is None else pytest.approx(constant))
+    padded = Tensor(np.concatenate([kinds, [-1] * 50]))  # what is ignored is no class
+    ignoring = nn.SparseCategoricalCrossentropy(ignore_index=-1)
+    assert constant_loss(ignoring, Data(padded, padded)) == pytest.approx(entropy)
     weighted = Data(Tensor(number), Tensor(number), Tensor(yes))
     assert constant_loss(nn.MeanSquaredError(), weighted) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -268,3 +269,28 @@ def test_on_another_backend() -> None:
         z = layer(x)
         z.sum().backward()
         assert z.backend == layer.weight.grad.backend == "strict"
+
+
+@pytest.mark.parametrize(("dtype", "close"), [("float16", 0.005), ("bfloat16", 0.02)])
+def test_running_statistics_of_16_bit_models_are_float32(dtype: str, close: float) -> None:
+    """In 16 bits 0.99 · 1 + 0.01 · 1.3 is 1 again, and the statistics would never move."""
+    model = nn.Sequential([nn.BatchNorm(), nn.Dense(2)])
+    model.build((3,))
+    model.astype(dtype)
+    layer = model[0]
+    assert [t.dtype.name for _, t in layer.named_tensors()] == [dtype] * 2 + ["float32"] * 2
+    x = array(64, 3) * 1.15 + 0.5
+    for _ in range(600):
+        z = layer(Tensor(x, dtype=dtype))
+    assert z.dtype.name == dtype
+    np.testing.assert_allclose(layer.running_mean.numpy(), x.mean(0), rtol=close)
+    np.testing.assert_allclose(layer.running_var.numpy(), x.var(0), rtol=close)
+    used = model.eval()(Tensor(x, dtype=dtype))
+    assert used.dtype.name == dtype
+    twin = pickle.loads(pickle.dumps(model))
+    twin.astype("float64").astype(dtype)  # the copy knows which tensors are statistics, too
+    assert twin[0].running_var.dtype.name == "float32"
+    exact = (x - x.mean(0)) / np.sqrt(x.var(0) + layer.eps)
+    np.testing.assert_allclose(
+        layer(Tensor(x, dtype=dtype)).numpy().astype("f"), exact, atol=4 * close
+    )

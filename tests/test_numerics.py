@@ -174,3 +174,17 @@ def test_long_sums_in_half_precision(dtype: str, shape: tuple[int, ...]) -> None
         assert (z.numpy().astype("float64") % 4096 == 0).all(), "terms were lost"
     (x * 0.5).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy().astype("float64"), np.full(shape, 0.5))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sums_that_float16_cannot_hold_are_divided_first(dtype: str) -> None:
+    x = Tensor(np.tile([96.0, 104.0], 2048), dtype=dtype, requires_grad=True)  # 409,600 in all
+    found = {f.__name__: f(x).item() for f in (reduce.mean, reduce.std, reduce.var, reduce.norm)}
+    expected = {"mean": 100.0, "std": 4.0, "var": 16.0, "norm": 6405.1}
+    assert found == pytest.approx(expected, rel=4e-3)
+    x.norm().backward()
+    np.testing.assert_allclose(x.grad.numpy().astype("f"), x.numpy().astype("f") / 6405, rtol=1e-2)
+    same = Tensor(np.zeros(70_000), dtype=dtype)
+    assert reduce.softmax(same).sum().item() == pytest.approx(1, rel=1e-2)
+    assert reduce.logsumexp(same).item() == pytest.approx(math.log(70_000), rel=4e-3)
+    assert reduce.log_softmax(same)[0].item() == pytest.approx(-math.log(70_000), rel=4e-3)

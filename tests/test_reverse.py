@@ -449,3 +449,15 @@ def test_the_error_of_a_hook_is_the_users_own(at_a_leaf: bool) -> None:
     (x if at_a_leaf else y).register_hook(hook)
     with pytest.raises(KeyError, match="mine"):
         y.sum().backward()
+
+
+def test_a_gradient_has_memory_of_its_own() -> None:
+    x, y = Tensor(np.ones((2, 3)), requires_grad=True), Tensor(np.ones(6), requires_grad=True)
+    seed = Tensor(np.arange(6.0))
+    (x.reshape(6) + y).backward(seed)
+    for one, other in ((x.grad, y.grad), (x.grad, seed), (y.grad, seed)):
+        assert not np.may_share_memory(one.raw, other.raw)
+    w = Tensor(np.ones(3), requires_grad=True)
+    w.sum().backward()
+    w.grad.assign(5.0, at=0)  # the ones of a sum's gradient are one number, seen thrice
+    assert w.grad.tolist() == [5, 1, 1]

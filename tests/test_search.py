@@ -58,6 +58,30 @@ def test_it_leaves_everything_as_it_was() -> None:
     assert nn.lr_find(model, X, YES, steps=20).losses == nn.lr_find(model, X, YES, steps=20).losses
 
 
+def test_a_schedule_goes_on_where_it_was() -> None:
+    schedule = nn.CosineDecay(0.1, steps=50, warmup=5)
+    model = network(nn.Adam(lr=schedule, accumulate=3))
+    model.fit(X, YES, verbose=0)
+    optimizer = model.optimizer
+    before = optimizer.steps, optimizer.waiting, optimizer.lr
+    nn.lr_find(model, X, YES, steps=20)
+    assert optimizer.schedule is schedule
+    assert (optimizer.steps, optimizer.waiting, optimizer.lr) == before
+
+
+def test_losses_are_scaled_in_half_precision() -> None:
+    model = network("sgd")
+    model.compile("sgd", "binary_crossentropy", mixed_precision="float16")
+    model.fit(X, YES, verbose=0)
+    assert model._compiled is not None
+    before = dict(vars(model._compiled.scale))
+    # gradients of a loss times 1e-6 are 0 in float16, unless the loss is scaled
+    model._compiled.loss = nn.losses.get(lambda p, y: 1e-6 * (p - y) ** 2)
+    found = nn.lr_find(model, X, YES, low=1e4, high=1e7, steps=60)
+    assert min(found.losses) < 0.9 * found.losses[0]
+    assert vars(model._compiled.scale) == before
+
+
 def test_it_ends_where_the_loss_explodes() -> None:
     model = nn.Sequential([nn.Dense(1)])
     model.compile("sgd", "mse")

@@ -52,14 +52,14 @@ def fused() -> Op:
         return x / norm, norm
 
     @op
-    def unit_grad(xp: Any, g: Any, z: Any, norm: Any, x: Any) -> Any:
+    def unit_grad(xp: Any, g: Any, y: Any, norm: Any, x: Any) -> Any:
         """The gradient of unit."""
-        return (g - z * xp.sum(g * z, axis=-1, keepdims=True)) / norm
+        return (g - y * xp.sum(g * y, axis=-1, keepdims=True)) / norm
 
-    def definition(g: Any, z: Any, norm: Any, x: Any) -> Any:
+    def definition(g: Any, y: Any, norm: Any, x: Any) -> Any:
         norm = e.sqrt(r.sum(x * x, axis=-1, keepdims=True))
-        z = x / norm
-        return (g - z * r.sum(g * z, axis=-1, keepdims=True)) / norm
+        y = x / norm
+        return (g - y * r.sum(g * y, axis=-1, keepdims=True)) / norm
 
     unit_grad.vjp_of(definition)
     return unit.vjp_joint(lambda g, z, x: (unit_grad(*g, *z, x),))

@@ -208,3 +208,24 @@ def test_on_another_backend() -> None:
     x = Tensor(array(2, 3, 4), backend="strict")
     for layer in (nn.SpatialDropout1D(0.5), nn.GaussianNoise(0.1), nn.Residual(nn.Dense(4))):
         assert layer(x).backend == "strict"
+
+
+def test_multiply_gates() -> None:
+    a, b = array(3, 4), array(3, 4)
+    x, gate = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    z = nn.Multiply()([x, gate])
+    np.testing.assert_array_equal(z.numpy(), a * b)
+    z.sum().backward()
+    assert gate.grad is not None
+    np.testing.assert_array_equal(gate.grad.numpy(), a)
+    assert nn.Sequential([nn.Parallel([nn.Dense(4), nn.Dense(4, "sigmoid")]), nn.Multiply()])(
+        x
+    ).shape == (3, 4)
+    with pytest.raises(ShapeError, match=r"input 1  \(3, 3\)[^$]*same shape"):
+        nn.Multiply()([x, gate[:, :3]])
+
+
+def test_dropout_takes_arrays() -> None:
+    model = nn.Sequential([nn.Dropout(0.5), nn.Dense(2)])
+    assert model(np.ones((3, 4), "float32")).shape == (3, 2)
+    assert nn.Dropout(0.5).eval()(np.ones(3, "float32")).tolist() == [1, 1, 1]

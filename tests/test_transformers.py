@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from autograd import Tensor, no_grad, random
-from autograd.errors import ShapeError
+from autograd.errors import GraphError, ShapeError
 from nn.layers import TransformerBlock
 from nn.models import GPT, Encoder, Transformer, VisionTransformer
 from nn.models.generation import sampler
@@ -400,3 +400,54 @@ def test_behind_the_end_stand_only_ends() -> None:
     assert everyone.tolist() == [[free[0, 0]]]
     with pytest.raises(ShapeError, match="outside"):
         model.generate(source, 9, start=1)
+
+
+# --- what they look at ---
+
+
+def test_maps_tell_where_every_attention_looked() -> None:
+    model = Transformer(9, 7, width=16, layers=1, heads=2, context=6, padding=0)
+    maps = nn.attention_maps(model([[1, 2, 0]], [[1, 2, 3, 4]]))
+    shapes = {name: p.shape for name, p in maps.items()}
+    assert shapes == {
+        "encoder.blocks.0.attention": (1, 2, 3, 3),
+        "blocks.0.attention": (1, 2, 4, 4),
+        "blocks.0.cross": (1, 2, 4, 3),
+    }
+    for p in maps.values():
+        np.testing.assert_allclose(p.numpy().sum(-1), 1, rtol=1e-6)
+    assert (maps["blocks.0.cross"].numpy()[..., 2] == 0).all()  # padding
+    assert (np.triu(maps["blocks.0.attention"].numpy(), 1) == 0).all()  # the future
+
+
+def test_maps_are_the_weights_of_the_values() -> None:
+    layer = nn.MultiHeadAttention(2, input_shape=(None, 8))
+    x = sequence()
+    (p,) = nn.attention_maps(layer(x)).values()
+    v = layer._split(layer.value(x))
+    z = (p @ v).permute(0, 2, 1, 3).reshape(2, 6, 8)
+    np.testing.assert_allclose(layer.output(z).numpy(), layer(x).numpy(), atol=1e-6)
+
+
+def test_a_layer_that_is_called_twice_has_two_maps() -> None:
+    layer = nn.MultiHeadAttention(2, input_shape=(None, 8), name="look")
+    first, second = nn.attention_maps(layer(layer(sequence())))
+    assert second == f"{first} (2)"
+
+
+def test_without_a_record_there_are_no_maps() -> None:
+    with no_grad():
+        logits = small()(IDS)
+    with pytest.raises(GraphError, match="no attention is in the history"):
+        nn.attention_maps(logits)
+
+
+def test_maps_are_drawn(tmp_path: Any) -> None:
+    pytest.importorskip("matplotlib")
+    (p, _) = nn.attention_maps(small()(IDS)).values()
+    figure = nn.plot.attention(p[0], list("abcdef"), list("uvwxyz"), path=tmp_path / "heads.png")
+    assert (tmp_path / "heads.png").read_bytes()[:4] == b"\x89PNG"
+    panels = [panel for panel in figure.axes if panel.images]
+    assert len(panels) == 4
+    np.testing.assert_array_equal(panels[2].images[0].get_array(), p[0, 2].numpy())
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == list("abcdef")

@@ -19,7 +19,7 @@ from ..errors import ShapeError
 from ..node import op
 from .elementwise import where
 from .linear import _T, matmul
-from .normalize import _wide
+from .precision import wide, wide_dtype
 from .reduce import _ones, softmax
 from .reduce import sum as add_up
 from .shape import sum_to, tril
@@ -64,7 +64,7 @@ class _Scores:
         self.shape = (*q.shape[:-1], k.shape[-2])  # (..., Tq, Tk)
         self.mask: Any = None if isinstance(mask, (int, float)) and mask == 0 else mask
         if getattr(mask, "ndim", 0):
-            self.mask = xp.broadcast_to(_wide(mask), self.shape)
+            self.mask = xp.broadcast_to(wide(mask), self.shape)
         self.ahead = k.shape[-2] - q.shape[-2]
         """How many keys even the first query of a causal mask sees beside its own."""
 
@@ -81,9 +81,9 @@ class _Scores:
     def at(self, queries: Place, keys: Place) -> Any:
         """The scores of a part, an array of its own."""
         xp, rows, seen = self.xp, queries[-1], keys[-1].stop
-        q = _flipped(_wide(self.q[queries]))  # (..., D, queries)
+        q = _flipped(wide(self.q[queries]))  # (..., D, queries)
         q *= self.scale
-        s = xp.matmul(_wide(self.k[keys]), q)  # (..., keys, queries)
+        s = xp.matmul(wide(self.k[keys]), q)  # (..., keys, queries)
         if getattr(self.mask, "ndim", 0):
             s += self.mask[queries][..., :seen].swapaxes(-1, -2)
         elif self.mask is not None:  # one number for all
@@ -136,7 +136,7 @@ def attention(
     """
     _check(q, k, v, mask)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    dtype = _wide(q[..., :0, :]).dtype
+    dtype = wide_dtype(q)
     z = _empty(xp, (*q.shape[:-1], v.shape[-1]), dtype)
     logs = xp.zeros((*q.shape[:-2], 1, q.shape[-2]), dtype=dtype)
     if not k.shape[-2] or not z.size:
@@ -152,7 +152,7 @@ def attention(
         total = _total(xp, p)  # (..., 1, queries)
         total = xp.where(total == 0, 1, total)  # a query that sees no key
         part = z[queries]
-        xp.matmul(p.swapaxes(-1, -2), _wide(v[keys]), out=part)  # (..., queries, E)
+        xp.matmul(p.swapaxes(-1, -2), wide(v[keys]), out=part)  # (..., queries, E)
         part /= total.swapaxes(-1, -2)
         logs[(*queries[:-1], slice(None), queries[-1])] = top + xp.log(total)
     return z.astype(q.dtype, copy=False), logs
@@ -165,33 +165,33 @@ def _total(xp: Any, p: Any) -> Any:
 
 @op(samples=(), outputs=("gq", "gk", "gv", "gmask"))
 def attention_grad(
-    xp: Any, g: Any, z: Any, logs: Any, q: Any, k: Any, v: Any, mask: Any, *, causal: bool,
+    xp: Any, g: Any, y: Any, logs: Any, q: Any, k: Any, v: Any, mask: Any, *, causal: bool,
     scale: float | None,
 ) -> Any:  # fmt: skip
-    """The gradients of `attention`; z is its result and logs are its scores' log-sums."""
+    """The gradients of `attention`; y is its result and logs are its scores' log-sums."""
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     dtype = logs.dtype
     gq, gk, gv = [_empty(xp, x.shape, dtype) for x in (q, k, v)]
     gk[...] = gv[...] = 0
     gmask = xp.zeros(getattr(mask, "shape", ()), dtype=dtype)
-    if not k.shape[-2] or not z.size:
+    if not k.shape[-2] or not y.size:
         gq[...] = 0
         return tuple([x.astype(q.dtype, copy=False) for x in (gq, gk, gv, gmask)])
     scores = _Scores(xp, q, k, mask, causal, scale)
     for queries, keys in scores.parts():
-        g_, z_ = _wide(g[queries]), _wide(z[queries])  # (..., queries, E)
+        g_, y_ = wide(g[queries]), wide(y[queries])  # (..., queries, E)
         p = scores.at(queries, keys)  # (..., keys, queries)
         p -= logs[(*queries[:-1], slice(None), queries[-1])]
         xp.exp(p, out=p)
         gv[keys] += xp.matmul(p, g_)  # (..., keys, E)
-        s = xp.matmul(_wide(v[keys]), _flipped(g_))  # (..., keys, queries): dP
-        s -= xp.einsum("...i,...i->...", g_, z_)[..., None, :]
+        s = xp.matmul(wide(v[keys]), _flipped(g_))  # (..., keys, queries): dP
+        s -= xp.einsum("...i,...i->...", g_, y_)[..., None, :]
         s *= p
         if gmask.ndim:
             _add_reduced(xp, gmask, s.swapaxes(-1, -2), (*queries, keys[-1]))
         s *= scale
-        xp.matmul(s.swapaxes(-1, -2), _wide(k[keys]), out=gq[queries])  # (..., queries, D)
-        gk[keys] += xp.matmul(s, _wide(q[queries]))  # (..., keys, D)
+        xp.matmul(s.swapaxes(-1, -2), wide(k[keys]), out=gq[queries])  # (..., queries, D)
+        gk[keys] += xp.matmul(s, wide(q[queries]))  # (..., keys, D)
     return tuple([x.astype(q.dtype, copy=False) for x in (gq, gk, gv, gmask)])
 
 
@@ -220,7 +220,7 @@ def attention_weights(
 
 
 def _attention_grad(
-    g: Any, z: Any, logs: Any, q: Any, k: Any, v: Any, mask: Any, *, causal: bool,
+    g: Any, y: Any, logs: Any, q: Any, k: Any, v: Any, mask: Any, *, causal: bool,
     scale: float | None,
 ) -> Any:  # fmt: skip
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -259,9 +259,9 @@ def rotary(xp: Any, x: Any, index: Any, *, base: float = 10000.0) -> Any:
         raise ShapeError(f"rotary: x {x.shape} needs two axes (..., time, width), the width even")
     turn = xp.exp(xp.arange(half, dtype="float64") * (-math.log(base) / half))  # (D/2,)
     angle = index.astype("float64")[..., None] * turn  # (T, D/2)
-    wide = _wide(x[..., :0]).dtype
-    c, s = xp.cos(angle).astype(wide), xp.sin(angle).astype(wide)
-    a, b = _wide(x[..., :half]), _wide(x[..., half:])  # (..., T, D/2)
+    dtype = wide_dtype(x)
+    c, s = xp.cos(angle).astype(dtype), xp.sin(angle).astype(dtype)
+    a, b = wide(x[..., :half]), wide(x[..., half:])  # (..., T, D/2)
     z = _empty(xp, x.shape, x.dtype)
     z[..., :half] = (a * c - b * s).astype(x.dtype, copy=False)
     z[..., half:] = (b * c + a * s).astype(x.dtype, copy=False)

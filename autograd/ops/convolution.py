@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..node import op
+from .precision import wide_dtype
 from .reduce import sum as add_up
 from .shape import reshape
 from .window import Pairs, Sizes, blocks, interior, padded, places, room, taps
@@ -37,11 +38,6 @@ CASES: tuple[dict[str, Any], ...] = (
 X = ((2, 5, 4), (1, 5, 4, 2), (2, 3, 4, 4), (2, 5, 3))
 W = ((3, 4, 2), (2, 2, 2, 3), (2, 2, 2, 4), (2, 1, 6))
 Y = ((2, 3, 2), (1, 3, 4, 3), (2, 2, 3, 4), (2, 3, 6))
-
-
-def _sum_dtype(x: Any) -> Any:
-    """The dtype to sum in: float32 for half precision, else x's own."""
-    return "float32" if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x.dtype
 
 
 def _multiply(xp: Any, a: Any, b: Any, out: Any) -> None:
@@ -70,7 +66,7 @@ def _patches(
     g = 1 + 2 * spatial
     narrow = c <= NARROW
     order = (g, *tap, g + 1, 0, *at) if narrow else (g, 0, *at, *tap, g + 1)
-    k, dtype, store = math.prod(size) * c, _sum_dtype(x), None
+    k, dtype, store = math.prod(size) * c, wide_dtype(x), None
     for images, bands in blocks(xp, len(x), out, math.prod(size) * x.shape[-1]):
         image = padded(xp, x[images], padding)  # (b, *room, C)
         windows = xp.windows(image, size, out, stride, dilation)  # (b, *out, *size, C)
@@ -99,7 +95,7 @@ def _conv(
     size = w.shape[:-2]
     out = places(x.shape[1:-1], size, stride, padding, dilation)
     z = xp.empty((len(x), *out, w.shape[-1]), dtype=x.dtype)
-    dtype = _sum_dtype(x)
+    dtype = wide_dtype(x)
     kernel = w.astype(dtype, copy=False)
     if _is_depthwise(w, groups):
         for images, _ in blocks(xp, len(x), out, w.shape[-1]):
@@ -147,7 +143,7 @@ def conv_transpose(
     Each element of y adds its multiple of the kernel to the window that it stands for.
     """
     out, size, c = y.shape[1:-1], w.shape[:-2], w.shape[-2] * groups
-    dtype = _sum_dtype(y)
+    dtype = wide_dtype(y)
     x = xp.empty((len(y), *shape, c), dtype=y.dtype)
     kernel = w.astype(dtype, copy=False)
     depthwise = _is_depthwise(w, groups)
@@ -181,7 +177,7 @@ def conv_kernel(
 ) -> Any:  # fmt: skip
     """Convolution's gradient to its kernel: Σ over images and places of window times y."""
     out, c, o = y.shape[1:-1], x.shape[-1] // groups, y.shape[-1]
-    dtype, k = _sum_dtype(x), math.prod(size)
+    dtype, k = wide_dtype(x), math.prod(size)
     if c == 1 < groups:
         w = xp.zeros((k, groups, o // groups), dtype=dtype)
         for images, _ in blocks(xp, len(x), out, o):

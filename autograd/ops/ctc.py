@@ -4,6 +4,7 @@ from typing import Any
 
 from ..node import op
 from .elementwise import exp, where
+from .precision import is_half, wide
 from .reduce import sum as add_up
 from .shape import astype, concatenate, pad, reshape
 
@@ -20,10 +21,10 @@ def ctc_alphas(xp: Any, e: Any, skips: Any) -> Any:
     or, where `skips` is 0 and not `NEVER`, to the one after that.  e[n, t, s] is the
     log-probability of what state s says at time t.
     """
-    dtype, wide = e.dtype, "float32" if e.dtype.itemsize == 2 else e.dtype
-    e, skips = xp.maximum(e.astype(wide), NEVER), skips.astype(wide)
+    dtype = e.dtype
+    e, skips = xp.maximum(wide(e), NEVER), wide(skips)
     n, t, s = e.shape
-    a = xp.full((n, t, s + 2), NEVER, dtype=wide)  # two states more, in which no path is
+    a = xp.full((n, t, s + 2), NEVER, dtype=e.dtype)  # two states more, in which no path is
     a[:, 0, 2:4] = e[:, 0, :2]
     for i in range(1, t):
         before = a[:, i - 1]  # (N, S + 2)
@@ -44,7 +45,7 @@ def _ctc_alphas_rule(g: Any, z: Any, e: Any, skips: Any) -> tuple[Any, Any]:
     """Back in time: a state passes on to those before it what it has, by their shares in it."""
     n, t, s = e.shape
     reachable = z > _never(e.dtype) / 2
-    if e.dtype.itemsize == 2:
+    if is_half(e):
         g, z, e, skips = [astype(x, dtype="float32") for x in (g, z, e, skips)]
     g, z = where(reachable, g, 0), where(reachable, z, NEVER)
     sums, before = z[:, 1:] - e[:, 1:], z[:, :-1]  # (N, T - 1, S): log Σ over ways; one of them

@@ -11,11 +11,11 @@ conj(z_k) = z_(n-k), so `rfft` tells each pair of such frequencies once: `mirror
 from typing import Any
 
 from ..node import op
-from .normalize import _like, _wide
+from .precision import like, wide
 
 
 def _complex(x: Any) -> Any:
-    x = _wide(x)
+    x = wide(x)
     return x[..., 0] + 1j * x[..., 1]
 
 
@@ -31,13 +31,13 @@ def _place(axis: int, ndim: int) -> int:
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((4, 2),), ((3, 5, 2),)), needs="pairs (..., 2)")
 def fft(xp: Any, x: Any, *, axis: int = -1) -> Any:
     """Σ_j x_j exp(-2πi jk / n) along an axis, of pairs (..., 2)."""
-    return _like(x, _pairs(xp, xp.fft.fft(_complex(x), axis=axis)))[0]
+    return like(x, _pairs(xp, xp.fft.fft(_complex(x), axis=axis)))[0]
 
 
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((4, 2),), ((3, 5, 2),)), needs="pairs (..., 2)")
 def ifft(xp: Any, x: Any, *, axis: int = -1) -> Any:
     """Σ_k x_k exp(2πi jk / n) / n along an axis, of pairs (..., 2): undoes `fft`."""
-    return _like(x, _pairs(xp, xp.fft.ifft(_complex(x), axis=axis)))[0]
+    return like(x, _pairs(xp, xp.fft.ifft(_complex(x), axis=axis)))[0]
 
 
 def _length(x: Any, axis: int) -> int:
@@ -50,14 +50,14 @@ ifft.vjp(lambda g, z, x, axis: fft(g, axis=axis) / _length(x, axis))
 @op(samples=({"axis": 0}, {"axis": -1}, {"axis": 1}), shapes=(((4,),), ((3, 5),), ((2, 6, 3),)))
 def rfft(xp: Any, x: Any, *, axis: int = -1) -> Any:
     """`fft` of n real numbers along an axis: pairs, of the frequencies 0 … n // 2 only."""
-    return _like(x, _pairs(xp, xp.fft.rfft(_wide(x), axis=axis)))[0]
+    return like(x, _pairs(xp, xp.fft.rfft(wide(x), axis=axis)))[0]
 
 
 @op(samples=({"n": 6, "axis": 0}, {"n": 5, "axis": -1}), shapes=(((4, 2),), ((2, 3, 2),)),
     needs="pairs (..., n // 2 + 1, ..., 2)")  # fmt: skip
 def irfft(xp: Any, x: Any, *, n: int, axis: int = -1) -> Any:
     """The n real numbers along an axis whose `rfft` is x."""
-    return _like(x, xp.fft.irfft(_complex(x), n=n, axis=axis))[0]
+    return like(x, xp.fft.irfft(_complex(x), n=n, axis=axis))[0]
 
 
 @op(samples=({"n": 6, "axis": 0, "factor": 2.0}, {"n": 5, "axis": -1, "factor": 0.5}),

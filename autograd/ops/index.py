@@ -8,6 +8,7 @@ from typing import Any
 
 from ..node import op
 from .elementwise import where
+from .precision import wide, wide_dtype
 
 HERE = "here"
 """The place of an index array in a pattern."""
@@ -167,9 +168,8 @@ def putrows(xp: Any, g: Any, index: Any, *, rows: int) -> Any:
 
     Half precision is summed in single precision, where small terms are not lost.
     """
-    wide = g.astype("float32") if g.dtype.itemsize == 2 else g
-    z = xp.zeros((rows, *g.shape[index.ndim :]), dtype=wide.dtype)
-    return xp.add_at(z, (index,), wide).astype(g.dtype, copy=False)
+    z = xp.zeros((rows, *g.shape[index.ndim :]), dtype=wide_dtype(g))
+    return xp.add_at(z, (index,), wide(g)).astype(g.dtype, copy=False)
 putrows.vjp(lambda g, z, x, index, rows: embedding(g, index), None)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..node import op
 from .elementwise import where
 from .linear import _T
-from .normalize import _like, _wide
+from .precision import like, wide
 from .reduce import _ones
 from .reduce import sum as add_up
 from .shape import concatenate, tril, triu
@@ -53,7 +53,7 @@ def _reciprocals_of_differences(s: Any, used: Any) -> Any:
 @op(samples=SQUARE, shapes=SHAPES, domain=(-1, 1), needs="square matrices (..., n, n)")
 def inv(xp: Any, x: Any) -> Any:
     """The inverse of each matrix."""
-    return _like(x, xp.linalg.inv(_wide(x)))[0]
+    return like(x, xp.linalg.inv(wide(x)))[0]
 inv.vjp(lambda g, z, x: -_T(z) @ g @ _T(z))
 
 
@@ -63,8 +63,8 @@ inv.vjp(lambda g, z, x: -_T(z) @ g @ _T(z))
 def solve(xp: Any, a: Any, b: Any) -> Any:
     """The matrix x with a @ x = b."""
     batch = _broadcast(a.shape[:-2], b.shape[:-2])
-    spread = [xp.broadcast_to(_wide(m), batch + m.shape[-2:]) for m in (a, b)]
-    return _like(a, xp.linalg.solve(*spread))[0]
+    spread = [xp.broadcast_to(wide(m), batch + m.shape[-2:]) for m in (a, b)]
+    return like(a, xp.linalg.solve(*spread))[0]
 
 
 def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
@@ -84,7 +84,7 @@ solve.vjp(
 @op(samples=SQUARE, shapes=SHAPES, domain=(-1, 1), needs="square matrices (..., n, n)")
 def det(xp: Any, x: Any) -> Any:
     """The determinant of each matrix."""
-    return _like(x, xp.linalg.det(_wide(x)))[0]
+    return like(x, xp.linalg.det(wide(x)))[0]
 
 
 @op(samples=({},) * 2, shapes=SHAPES[:2], domain=(-1, 1), needs="square matrices (..., n, n)")
@@ -93,12 +93,12 @@ def cofactor(xp: Any, x: Any) -> Any:
 
     With x = U S Vᵀ it is det(U) det(V) · U diag(Π of the other singular values) Vᵀ.
     """
-    u, s, vh = xp.linalg.svd(_wide(x), full_matrices=False)
+    u, s, vh = xp.linalg.svd(wide(x), full_matrices=False)
     n = x.shape[-1]
     others = s[..., None, :] * (1 - xp.eye(n, dtype=s.dtype)) + xp.eye(n, dtype=s.dtype)
     sign = xp.linalg.det(u) * xp.linalg.det(vh)
     z = xp.matmul(u * xp.prod(others, axis=-1)[..., None, :], vh)
-    return _like(x, sign[..., None, None] * z)[0]
+    return like(x, sign[..., None, None] * z)[0]
 cofactor.vjp_of(lambda x: _column(det(x)) * _T(inv(x)))
 det.vjp(lambda g, z, x: _column(g) * cofactor(x))
 
@@ -107,7 +107,7 @@ det.vjp(lambda g, z, x: _column(g) * cofactor(x))
     needs="square matrices (..., n, n)")  # fmt: skip
 def slogdet(xp: Any, x: Any) -> Any:
     """Sign and log |·| of the determinant of each matrix: 0 and -inf where it is singular."""
-    return _like(x, *xp.linalg.slogdet(_wide(x)))
+    return like(x, *xp.linalg.slogdet(wide(x)))
 slogdet.vjp_joint(lambda g, z, x: (_column(g[1]) * _T(inv(x)),))
 
 
@@ -117,8 +117,8 @@ slogdet.vjp_joint(lambda g, z, x: (_column(g[1]) * _T(inv(x)),))
 @op(samples=SQUARE, shapes=SHAPES, domain=(-1, 1), needs="positive definite matrices (..., n, n)")
 def cholesky(xp: Any, x: Any) -> Any:
     """The lower triangle L with L @ Lᵀ = x, of the symmetric part (x + xᵀ) / 2 of each matrix."""
-    x_ = _wide(x)
-    return _like(x, xp.linalg.cholesky((x_ + xp.swapaxes(x_, -1, -2)) / 2))[0]
+    x_ = wide(x)
+    return like(x, xp.linalg.cholesky((x_ + xp.swapaxes(x_, -1, -2)) / 2))[0]
 
 
 def _cholesky_rule(g: Any, z: Any, x: Any) -> Any:
@@ -133,8 +133,8 @@ cholesky.vjp(_cholesky_rule)
     needs="square matrices (..., n, n)")  # fmt: skip
 def eigh(xp: Any, x: Any) -> Any:
     """Eigenvalues, ascending, and eigenvectors, as columns, of the symmetric part (x + xᵀ) / 2."""
-    x_ = _wide(x)
-    return _like(x, *xp.linalg.eigh((x_ + xp.swapaxes(x_, -1, -2)) / 2))
+    x_ = wide(x)
+    return like(x, *xp.linalg.eigh((x_ + xp.swapaxes(x_, -1, -2)) / 2))
 
 
 def _eigh_rule(g: Any, z: Any, x: Any) -> Any:
@@ -148,7 +148,7 @@ eigh.vjp_joint(_eigh_rule)
     needs="matrices (..., m, n)")  # fmt: skip
 def svd(xp: Any, x: Any) -> Any:
     """u (..., m, k), s (..., k), descending, and vh (..., k, n): u · s @ vh = x; k = min(m, n)."""
-    return _like(x, *xp.linalg.svd(_wide(x), full_matrices=False))
+    return like(x, *xp.linalg.svd(wide(x), full_matrices=False))
 
 
 def _svd_rule(g: Any, z: Any, x: Any) -> Any:
@@ -174,7 +174,7 @@ svd.vjp_joint(_svd_rule)
     needs="matrices (..., m, n)")  # fmt: skip
 def qr(xp: Any, x: Any) -> Any:
     """q (..., m, k), of orthonormal columns, and r (..., k, n), a triangle, with q @ r = x."""
-    return _like(x, *xp.linalg.qr(_wide(x)))
+    return like(x, *xp.linalg.qr(wide(x)))
 
 
 def _qr_rule(g: Any, z: Any, x: Any) -> Any:
@@ -217,7 +217,7 @@ def expm(xp: Any, x: Any) -> Any:
     The number of squarings depends on the data, so all are made and those not needed are left
     out: a device need not tell how many.  Where a matrix would need more, the result is NaN.
     """
-    a = _wide(x)
+    a = wide(x)
     norm = xp.max(xp.sum(abs(a), axis=-2), axis=-1)
     times = xp.ceil(xp.log2(xp.maximum(norm / THETA, 1)))
     a = a / (2**times)[..., None, None]
@@ -236,7 +236,7 @@ def expm(xp: Any, x: Any) -> Any:
     for i in range(SQUARINGS):
         root = xp.where(times > i, z, one)  # so that what is left out cannot overflow
         z = xp.where(times > i, xp.matmul(root, root), z)
-    return _like(x, xp.where(times > SQUARINGS, xp.nan, z))[0]
+    return like(x, xp.where(times > SQUARINGS, xp.nan, z))[0]
 
 
 def _expm_rule(g: Any, z: Any, x: Any) -> Any:

@@ -17,28 +17,15 @@ from typing import Any
 from ..errors import ShapeError
 from ..node import op
 from .linear import _rows
+from .precision import like, wide
 from .reduce import mean
 from .reduce import sum as add_up
 from .shape import reshape
 
 
-def _is_half(x: Any) -> bool:
-    return x.dtype.itemsize == 2 and x.dtype.kind not in "iu"
-
-
-def _wide(x: Any) -> Any:
-    """Half precision as float32; what is wider, as it is."""
-    return x.astype("float32") if _is_half(x) else x
-
-
 def _matrix(x: Any) -> Any:
     """(..., n) as a wide matrix (rows, n)."""
-    return _wide(x.reshape(-1, x.shape[-1]) if x.size else x.reshape(0, x.shape[-1]))
-
-
-def _like(x: Any, *results: Any) -> tuple[Any, ...]:
-    """Results that were computed wide, in the dtype of x."""
-    return tuple([r.astype(x.dtype) for r in results]) if _is_half(x) else results
+    return wide(x.reshape(-1, x.shape[-1]) if x.size else x.reshape(0, x.shape[-1]))
 
 
 def _down(xp: Any, x: Any) -> Any:
@@ -103,14 +90,14 @@ def _defined_pull(g: Any, y: Any, scale: Any, centred: bool = True) -> Any:
 def standardize(xp: Any, x: Any, *, eps: float = 1e-5) -> Any:
     """x with mean 0 and variance 1 along its last axis; eps is added to the variance."""
     y, scale = _standard_rows(xp, _matrix(x), eps)
-    return _like(x, y.reshape(x.shape), scale)
+    return like(x, y.reshape(x.shape), scale)
 
 
 @op(samples=())
 def standardize_grad(xp: Any, g: Any, y: Any, scale: Any, x: Any, *, eps: float) -> Any:
     """The gradient of `standardize`; y and scale are what it made of x."""
-    gx = _pull_rows(xp, _matrix(g) * 1, _matrix(y), _wide(scale), centred=True)
-    return _like(g, gx.reshape(g.shape))[0]
+    gx = _pull_rows(xp, _matrix(g) * 1, _matrix(y), wide(scale), centred=True)
+    return like(g, gx.reshape(g.shape))[0]
 
 
 def _standardize_grad(g: Any, y: Any, scale: Any, x: Any, *, eps: float) -> Any:
@@ -130,9 +117,9 @@ def layer_norm(xp: Any, x: Any, w: Any, b: Any, *, eps: float = 1e-5) -> Any:
     """
     _fits("layer_norm", x, w, b)
     y, scale = _standard_rows(xp, _matrix(x), eps)
-    z = y * _wide(w)
-    z += _wide(b)
-    return _like(x, z.reshape(x.shape), y, scale)
+    z = y * wide(w)
+    z += wide(b)
+    return like(x, z.reshape(x.shape), y, scale)
 
 
 @op(samples=(), outputs=("gx", "gw", "gb"))
@@ -140,10 +127,10 @@ def layer_norm_grad(
     xp: Any, g: Any, y: Any, scale: Any, x: Any, w: Any, *, eps: float
 ) -> Any:
     """The gradients of `layer_norm`; y and scale are what it kept."""
-    rows, y = _matrix(g), _wide(y)
+    rows, y = _matrix(g), wide(y)
     gw, gb = xp.einsum("ij,ij->j", rows, y), _down(xp, rows)
-    gx = _pull_rows(xp, rows * _wide(w), y, _wide(scale), centred=True)
-    return _like(g, gx.reshape(g.shape), gw, gb)
+    gx = _pull_rows(xp, rows * wide(w), y, wide(scale), centred=True)
+    return like(g, gx.reshape(g.shape), gw, gb)
 
 
 def _layer_norm_grad(g: Any, y: Any, scale: Any, x: Any, w: Any, *, eps: float) -> Any:
@@ -167,16 +154,16 @@ def rms_norm(xp: Any, x: Any, w: Any, *, eps: float = 1e-5) -> Any:
     squares = xp.einsum("ij,ij->i", rows, rows)[:, None] / rows.shape[1]
     scale = 1 / xp.sqrt(squares + eps)
     y = rows * scale
-    return _like(x, (y * _wide(w)).reshape(x.shape), y, scale)
+    return like(x, (y * wide(w)).reshape(x.shape), y, scale)
 
 
 @op(samples=(), outputs=("gx", "gw"))
 def rms_norm_grad(xp: Any, g: Any, y: Any, scale: Any, x: Any, w: Any, *, eps: float) -> Any:
     """The gradients of `rms_norm`; y and scale are what it kept."""
-    rows, y = _matrix(g), _wide(y)
+    rows, y = _matrix(g), wide(y)
     gw = xp.einsum("ij,ij->j", rows, y)
-    gx = _pull_rows(xp, rows * _wide(w), y, _wide(scale), centred=False)
-    return _like(g, gx.reshape(g.shape), gw)
+    gx = _pull_rows(xp, rows * wide(w), y, wide(scale), centred=False)
+    return like(g, gx.reshape(g.shape), gw)
 
 
 def _rms_norm_grad(g: Any, y: Any, scale: Any, x: Any, w: Any, *, eps: float) -> Any:
@@ -227,16 +214,17 @@ def batch_norm(xp: Any, x: Any, w: Any, b: Any, *, eps: float = 1e-3) -> Any:
     Ioffe & Szegedy 2015, algorithm 1.  var is Σ (x - mean)² / count.
     """
     _fits("batch_norm", x, w, b)
-    matrix, count = _matrix(x), max(x.size // x.shape[-1], 1)
+    matrix = _matrix(x)
+    count = max(len(matrix), 1)
     view = _Folded(matrix)
     z = view.fold(matrix)
     average = view.gather(xp, _down(xp, z)) / count
     z = z - view.spread(xp, average)
     variance = view.gather(xp, xp.einsum("ij,ij->j", z, z)) / count
     scale = 1 / xp.sqrt(variance + eps)
-    z *= view.spread(xp, scale * _wide(w))
-    z += view.spread(xp, _wide(b))
-    return _like(x, z.reshape(x.shape), average, variance, scale)
+    z *= view.spread(xp, scale * wide(w))
+    z += view.spread(xp, wide(b))
+    return like(x, z.reshape(x.shape), average, variance, scale)
 
 
 @op(samples=(), outputs=("gx", "gw", "gb"))
@@ -249,16 +237,17 @@ def batch_norm_grad(
 
         ∂/∂x = scale · w · (g - mean(g) - y · mean(g · y)) + (gm + 2 gv (x - m)) / count
     """
-    matrix, count = _matrix(x), max(x.size // x.shape[-1], 1)
+    matrix = _matrix(x)
+    count = max(len(matrix), 1)
     view = _Folded(matrix)
-    g_, c = view.fold(_matrix(g)), view.fold(matrix) - view.spread(xp, _wide(m))
-    gb, scale = view.gather(xp, _down(xp, g_)), _wide(scale)
+    g_, c = view.fold(_matrix(g)), view.fold(matrix) - view.spread(xp, wide(m))
+    gb, scale = view.gather(xp, _down(xp, g_)), wide(scale)
     gw = view.gather(xp, xp.einsum("ij,ij->j", c, g_)) * scale
-    slope = scale * _wide(w)
-    c *= view.spread(xp, (2 * _wide(gv) - slope * scale * gw) / count)
+    slope = scale * wide(w)
+    c *= view.spread(xp, (2 * wide(gv) - slope * scale * gw) / count)
     c += g_ * view.spread(xp, slope)
-    c += view.spread(xp, (_wide(gm) - slope * gb) / count)
-    return _like(g, c.reshape(g.shape), gw, gb)
+    c += view.spread(xp, (wide(gm) - slope * gb) / count)
+    return like(g, c.reshape(g.shape), gw, gb)
 
 
 def _batch_norm(x: Any, w: Any, b: Any, *, eps: float) -> Any:

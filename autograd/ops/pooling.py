@@ -36,6 +36,8 @@ def _taps(shape: Sizes, size: Sizes, stride: Sizes, padding: Pairs) -> list[tupl
 
 def _least(xp: Any, x: Any) -> Any:
     """What no element is smaller than."""
+    if x.dtype.kind == "b":
+        return False
     return xp.iinfo(x.dtype).min if x.dtype.kind in "iu" else -xp.inf
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..node import op
 from .elementwise import exp, where
+from .precision import computed_wide, is_half, wide
 from .shape import astype, broadcast_to, concatenate, flip, reshape, transpose, tril, triu
 
 AXES: tuple[dict[str, Any], ...] = (
@@ -52,6 +53,8 @@ sum.vjp(
 @op(samples=AXES, shapes=SHAPES)
 def mean(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over axes."""
+    if x.dtype.itemsize == 2 and is_half(x):  # as `computed_wide` does, faster
+        return mean.forward(xp, wide(x), axis=axis, keepdims=keepdims).astype(x.dtype)
     return xp.sum(x, axis=axis, keepdims=keepdims) / count(x.shape, axis)
 mean.vjp(
     lambda g, z, x, axis, keepdims: broadcast_to(
@@ -61,6 +64,7 @@ mean.vjp(
 
 
 @op(samples=(*AXES, {"axis": 1, "ddof": 1}), shapes=(*SHAPES, ((2, 3),)))
+@computed_wide
 def var(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
     """Variance over axes: squared distance from the mean, summed, over n - ddof."""
     centred = x - xp.sum(x, axis=axis, keepdims=True) / count(x.shape, axis)
@@ -74,6 +78,7 @@ var.vjp(
 
 
 @op(samples=AXES, shapes=SHAPES)
+@computed_wide
 def std(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
     """Standard deviation over axes; where it is 0, so is its gradient."""
     return xp.sqrt(var.forward(xp, x, axis=axis, keepdims=keepdims, ddof=ddof))
@@ -86,6 +91,7 @@ std.vjp(_std_rule)
 
 
 @op(samples=AXES, shapes=SHAPES)
+@computed_wide
 def norm(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Euclidean norm over axes; where it is 0, so is its gradient."""
     return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
@@ -122,6 +128,7 @@ min.vjp(_extreme_rule)
 
 
 @op(samples=AXES, shapes=SHAPES)
+@computed_wide
 def prod(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Product over axes."""
     return xp.prod(x, axis=axis, keepdims=keepdims)
@@ -155,28 +162,23 @@ def _prod_rule(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 prod.vjp(_prod_rule)
 
 
-def _running(reduce: Any, x: Any, axis: int) -> Any:
-    """A running reduction: of small integers and truth values as int64, of halves in float32."""
-    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
-        return reduce(x.astype("float32"), axis=axis).astype(x.dtype)
-    return reduce(x, axis=axis)
-
-
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((2, 3),),) * 2)
+@computed_wide
 def cumsum(xp: Any, x: Any, *, axis: int) -> Any:
     """Running sum along an axis."""
-    return _running(xp.cumsum, x, axis)
+    return xp.cumsum(x, axis=axis)
 cumsum.vjp(lambda g, z, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis))
 
 
 @op(samples=({"axis": 0}, {"axis": -1}), shapes=(((2, 3),),) * 2)
+@computed_wide
 def cumprod(xp: Any, x: Any, *, axis: int) -> Any:
     """Running product along an axis.
 
     The gradient is right where elements are 0, for which it forms the n × n products that
     leave one element out.
     """
-    return _running(xp.cumprod, x, axis)
+    return xp.cumprod(x, axis=axis)
 
 
 def _cumprod_rule(g: Any, z: Any, x: Any, axis: int) -> Any:
@@ -208,6 +210,7 @@ def _shifted(xp: Any, x: Any, axis: Any) -> tuple[Any, Any]:
 
 
 @op(samples=AXES, shapes=SHAPES)
+@computed_wide
 def logsumexp(xp: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """log Σ exp(x) over axes, without overflow; -inf where all elements are."""
     shifted, top = _shifted(xp, x, axis)
@@ -223,6 +226,7 @@ logsumexp.vjp(_logsumexp_rule)
 
 
 @op(samples=({"axis": -1}, {"axis": 0}), shapes=(((2, 3),),) * 2)
+@computed_wide
 def softmax(xp: Any, x: Any, *, axis: int = -1) -> Any:
     """exp(x) / Σ exp(x) along an axis, without overflow; all 0 where all elements are -inf."""
     e = xp.exp(_shifted(xp, x, axis)[0])
@@ -232,6 +236,7 @@ softmax.vjp(lambda g, z, x, axis: z * (g - sum(g * z, axis=axis, keepdims=True))
 
 
 @op(samples=({"axis": -1}, {"axis": 0}), shapes=(((2, 3),),) * 2)
+@computed_wide
 def log_softmax(xp: Any, x: Any, *, axis: int = -1) -> Any:
     """x - log Σ exp(x) along an axis, without overflow."""
     shifted, _ = _shifted(xp, x, axis)

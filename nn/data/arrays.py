@@ -138,10 +138,10 @@ class Data:
     def first(self) -> Tensor:
         """The first of the inputs, for what they have in common."""
         found = self.x
-        while isinstance(found, (tuple, dict)):
+        while found.__class__ is not Tensor:
             found = next(iter(found.values())) if isinstance(found, dict) else found[0]
-        assert isinstance(found, Tensor)
-        return found
+        one: Tensor = found
+        return one
 
     def __len__(self) -> int:
         return self.first.shape[0]
@@ -155,10 +155,10 @@ class Data:
 
     def each(self, apply: Callable[[Tensor], Tensor]) -> Data:
         """The data with `apply` done to each of their tensors."""
-        y, weight = self.y, self.weight
+        x, y, weight = self.x, self.y, self.weight
         return Data(
-            each(apply, self.x),
-            None if y is None else each(apply, y),
+            apply(x) if x.__class__ is Tensor else each(apply, x),
+            apply(y) if y.__class__ is Tensor else None if y is None else each(apply, y),
             None if weight is None else apply(weight),
         )
 
@@ -216,18 +216,25 @@ def arrived(data: Any, name: str, place: Place, rows: Any = None) -> Any:
 
 
 def weight_of(sample_weight: Any, n: int, place: Place) -> Tensor:
-    """The weights of n samples: numbers of 0 or more in the place's dtype, (n,)."""
+    """The weights of n samples, (n,), or of the steps of n sequences, (n, T).
+
+    They are numbers of 0 or more in the place's dtype; truth values stay what they are, a mask.
+    """
     weight = incoming(sample_weight, "sample_weight", place)
     if weight.shape == (n, 1):
         weight = weight.reshape(-1)
-    if weight.shape != (n,):
+    if len(weight) != n:
         raise ShapeError(
-            f"sample_weight has shape {weight.shape}: expected one number per sample, ({n},)"
+            f"sample_weight has shape {weight.shape}: expected one number per sample, ({n},), or "
+            f"one per step of a sequence, ({n}, T)"
         )
+    if weight.dtype.kind == "b":
+        return weight
     if weight.min().item() < 0:
-        place_of = int(weight.argmin().item())
+        lowest = np.unravel_index(weight.numpy().argmin(), weight.shape)
         raise DomainError(
-            f"sample_weight[{place_of}] is {weight.min().item():g}: a weight is 0 or larger"
+            f"sample_weight[{', '.join(map(str, lowest))}] is {weight.min().item():g}: a weight "
+            "is 0 or larger"
         )
     return weight.astype(place.dtype)
 
@@ -240,12 +247,15 @@ def _samples(n: int) -> str:
     return f"{n} sample{'s' if n != 1 else ''}"
 
 
-def weights(data: Data, class_weight: Mapping[int, float], place: Place) -> Data:
+def weights(
+    data: Data, class_weight: Mapping[int, float], place: Place, sparse: bool = False
+) -> Data:
     """The data with each sample weighted by its class as well; a class not named weighs 1.
 
-    Targets are integers `(N,)` or `(N, 1)`, or one-hot `(N, C)`.
+    Targets are integers `(N,)` or `(N, 1)`, or one-hot `(N, C)`.  Where the loss takes classes by
+    their number, `sparse`, they may be `(N, T)`, of sequences, and so are the weights.
     """
-    labels = _labels(data)
+    labels = _labels(data, sparse)
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f"class_weight={class_weight!r:.40}: expected a dict, from each class to how much its "
@@ -254,25 +264,32 @@ def weights(data: Data, class_weight: Mapping[int, float], place: Place) -> Data
     wrong = {c: w for c, w in class_weight.items() if not (isfinite(w) and w >= 0)}
     if wrong:
         raise DomainError(f"class_weight {wrong}: a weight is a finite number, 0 or larger")
-    weight = np.ones(len(labels))
+    weight = np.ones(labels.shape)
     for label, w in class_weight.items():
         weight[labels == label] = w
     by_class = Tensor(weight.astype("float32"), backend=place.backend).astype(place.dtype)
-    return replace(data, weight=by_class if data.weight is None else data.weight * by_class)
+    if data.weight is None:
+        return replace(data, weight=by_class)
+    axes = max(by_class.ndim, data.weight.ndim)  # (N,) and (N, T) must not meet as (T,) and (N, T)
+    own, of_class = [w.reshape(*w.shape, *[1] * (axes - w.ndim)) for w in (data.weight, by_class)]
+    return replace(data, weight=own.astype(place.dtype) * of_class)
 
 
-def check_present(data: Data, class_weight: Mapping[int, float]) -> None:
+def check_present(data: Data, class_weight: Mapping[int, float], sparse: bool = False) -> None:
     """Raise DomainError for a class that no sample has: it is misnamed."""
-    present = np.unique(_labels(data)).astype(int).tolist()
+    present = np.unique(_labels(data, sparse)).astype(int).tolist()
     unknown = [c for c in class_weight if c not in present]
     if unknown:
         raise DomainError(f"class_weight names {unknown}, of which y has none: it holds {present}")
 
 
-def _labels(data: Data) -> np.ndarray:
+def _labels(data: Data, sparse: bool) -> np.ndarray:
+    """The class of each sample, (N,), or of each step of a sequence, (N, T)."""
     y = data.y.numpy()
-    labels = y.argmax(-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y), -1)[:, 0]
-    if y.ndim > 2 or (labels != labels.round()).any():
+    if y.shape[1:] == (1,):
+        y = y[:, 0]
+    labels = y if sparse or y.ndim == 1 else y.argmax(-1)
+    if labels.ndim > (2 if sparse else 1) or (labels != labels.round()).any():
         raise ShapeError(f"class_weight needs y to hold classes, (N,) or (N, C); y is {y.shape}")
     return labels
 

@@ -20,16 +20,18 @@ from .recurrent import GRU, LSTM, SimpleRNN
 from .position import PositionEmbedding, RotaryEmbedding, SinusoidalEmbedding
 from .separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from .structure import (
-    Add, Concatenate, GaussianNoise, Identity, Lambda, Parallel, Permute, Rescaling, Reshape,
-    Residual, SpatialDropout1D, SpatialDropout2D,
+    Add, Concatenate, Identity, Lambda, Multiply, Parallel, Permute, Rescaling, Reshape, Residual,
 )  # fmt: skip
+from .noise import GaussianNoise, SpatialDropout1D, SpatialDropout2D
+from .steps import Masking, RepeatVector
 from .transformer import TransformerBlock
 
 __all__ = [
     "Sequential", "Dense", "Flatten", "Dropout",
     "BatchNorm", "BatchNormalization", "GroupNorm", "LayerNorm", "LayerNormalization", "RMSNorm",
-    "Add", "Concatenate", "GaussianNoise", "Identity", "Lambda", "Parallel", "Permute", "Rescaling",
-    "Reshape", "Residual", "SpatialDropout1D", "SpatialDropout2D",
+    "Add", "Multiply", "Concatenate", "Parallel", "Residual", "Identity", "Lambda", "Permute",
+    "Rescaling", "Reshape", "RepeatVector", "Masking",
+    "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D",
     "Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
     "SeparableConv1D", "SeparableConv2D",
     "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",

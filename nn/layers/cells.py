@@ -139,6 +139,11 @@ class RNN(Module):
         reverse: bool = False,
         name: str | None = None,
     ) -> None:
+        if isinstance(cell, type) or not callable(cell):
+            raise TypeError(
+                f"RNN: a cell is needed, such as LSTMCell(64), not {cell!r:.60}. Of several, each "
+                "gets an RNN of its own, with return_sequences=True for all but the last."
+            )
         self.cell, self.name = cell, name
         self.return_sequences, self.return_state, self.reverse = (
             return_sequences, return_state, reverse,

@@ -95,14 +95,6 @@ class Convolution(Module):
             self.bias = self._parameter("bias", self.bias_init, (self.outputs(kernel),))
         return self
 
-    def _parameter(self, name: str, draw: init.Initializer, shape: tuple[int, ...]) -> Tensor:
-        tensor = draw(shape)
-        if tensor.shape != shape:
-            raise ShapeError(
-                f"{path_of(self)}: the initialiser made {tensor.shape} for {name} {shape}"
-            )
-        return tensor.detach().requires_grad_()
-
     def build_from(self, state: dict[str, Any]) -> None:
         """Make the weights in the shape that a state dict has them."""
         if "weight" in state and len(state["weight"].shape) == self.rank + 2:

@@ -46,6 +46,12 @@ class Dense(Module):
     ) -> None:
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ValueError(f"Dense: units must be a whole number from 1 on, not {units!r}")
+        if isinstance(activation, int):
+            raise TypeError(
+                f"Dense({units}, {activation}): behind the units comes the activation. The size of "
+                f"the input is not said, the first input tells it: Dense({activation}), or "
+                f"Dense({activation}, input_shape=({units},))."
+            )
         self.units, self.name = units, name
         self.activation = activations.get(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
@@ -74,14 +80,6 @@ class Dense(Module):
         if self.use_bias:
             self.bias = self._parameter("bias", self.bias_init, (self.units,))
         return self
-
-    def _parameter(self, name: str, draw: init.Initializer, shape: tuple[int, ...]) -> Tensor:
-        tensor = draw(shape)
-        if tensor.shape != shape:
-            raise ShapeError(
-                f"{path_of(self)}: the initialiser made {tensor.shape} for {name} {shape}"
-            )
-        return tensor.detach().requires_grad_()
 
     def build_from(self, state: dict[str, Any]) -> None:
         """Make the weights in the shape that a state dict has them."""
@@ -139,14 +137,21 @@ def _name(function: Any) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
+def called(layer: Callable[..., Any], x: Any, mask: Any) -> Any:
+    """What a layer makes of x; it is given the mask if it takes one."""
+    if mask is not None and getattr(layer, "takes_mask", False):
+        return layer(x, mask=mask)
+    return layer(x)
+
+
 class Sequential(Module):
     """Layers one after the other: what each gives, the next takes.
 
     A layer is known by its `name` where it has one, else by its place: "0.weight",
     "hidden.weight".  Where the first layer knows its `input_shape`, all layers are built at once.
 
-    A `mask` (N, T) of padding goes to every layer that takes one, such as `LSTM`; an
-    `Embedding(mask_zero=True)` makes one for the layers behind it.
+    A `mask` (N, T) of padding goes to every layer that takes one, such as `LSTM`, as long as there
+    are steps (N, T, …); an `Embedding(mask_zero=True)` makes one for the layers behind it.
     """
 
     def __init__(
@@ -196,14 +201,23 @@ class Sequential(Module):
         """Whether some layer takes a mask of padding."""
         return any(getattr(layer, "takes_mask", False) for layer in self.layers)
 
+    def padding_mask(self, x: Any) -> Any:
+        """The mask that the first layer makes of its input, for layers behind this module."""
+        first = self.layers[0] if self.layers else None
+        return first.padding_mask(x) if hasattr(first, "padding_mask") else None
+
     def __call__(self, x: Any, mask: Any = None) -> Any:
         if mask is not None and not self.takes_mask:
             raise TypeError(f"{path_of(self)}: a mask is given, but no layer takes one")
         for layer in self.layers:
             if mask is None and hasattr(layer, "padding_mask"):
                 mask = layer.padding_mask(x)
-            masked = mask is not None and getattr(layer, "takes_mask", False)
-            x = layer(x, mask=mask) if masked else layer(x)
+            if mask is None:
+                x = layer(x)
+                continue
+            x = called(layer, x, mask)
+            if isinstance(x, Tensor) and x.ndim < 3:
+                mask = None  # the steps are gone
         return x
 
     def __len__(self) -> int:
@@ -244,7 +258,8 @@ class Dropout(Module):
             )
         self.rate, self.name = rate, name
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Any) -> Tensor:
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if not self.rate or not self.training:
             return x
         return x * random.dropout_mask(x.shape, 1 - self.rate, x.dtype, x.backend)

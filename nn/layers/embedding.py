@@ -24,6 +24,9 @@ class Embedding(Module):
     >>> embed(ids).shape, embed.padding_mask(ids).tolist()
     ((2, 3, 8), [[True, True, False], [True, False, False]])
 
+    Losses know nothing of it: with an output per step, give `fit` sample_weight=ids != 0, or mark
+    the labels of padding by the loss's `ignore_index`.
+
     An integer outside [0, input_dim) is an error, on every backend.
     """
 
@@ -40,8 +43,8 @@ class Embedding(Module):
                 raise ValueError(f"Embedding: {what} must be a whole number from 1 on, not {n!r}")
         self.input_dim, self.output_dim = input_dim, output_dim
         self.mask_zero, self.name = mask_zero, name
-        drawn = init.get(embedding_init)((input_dim, output_dim))
-        self.weight = drawn.detach().requires_grad_()
+        draw = init.get(embedding_init)
+        self.weight = self._parameter("weight", draw, (input_dim, output_dim))
 
     def __call__(self, ids: Any) -> Tensor:
         found: Tensor = functions.embedding(self.weight, self._integers(ids))

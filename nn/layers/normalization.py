@@ -32,8 +32,12 @@ class _Norm(Module):
         input_shape: tuple[int, ...] | None,
         name: str | None,
     ) -> None:
-        if eps < 0:
-            raise ValueError(f"{type(self).__name__}: eps {eps} is added to a variance: 0 or more")
+        if not 0 <= eps < 1:
+            raise ValueError(
+                f"{type(self).__name__}: eps {eps} is a small number added to a variance, in "
+                "[0, 1). How many features there are is not said: the first input tells, or "
+                "input_shape=(features,)."
+            )
         self.eps, self.center, self.scale, self.name = eps, center, scale, name
         self.features: int | None = None
         self.weight: Tensor | None = None
@@ -85,9 +89,8 @@ class _Norm(Module):
                 f"  Features come last: (N, {self.features}), or (N, H, W, {self.features}) for "
                 f"images. Did you mean {type(self).__name__}(input_shape=({given},))?"
             )
-        for key, there in self._tensors():
-            held = vars(self)[key]
-            if there and held.dtype != x.dtype and x.dtype.kind not in "iub":
+        for key, held in (("weight", self.weight), ("bias", self.bias)):
+            if held is not None and held.dtype != x.dtype and x.dtype.kind not in "iub":
                 raise DTypeError(
                     f"{path_of(self)}: the input is {x.dtype}, {key} is {held.dtype}\n"
                     f"  input   {x.shape} {x.dtype}\n"
@@ -119,6 +122,7 @@ class BatchNorm(_Norm):
     Else the running statistics serve, and so they do where the layer is frozen, as in Keras: then
     neither they nor the parameters change.  As in Keras too, `running_var` follows Σ(x - mean)² / n
     and `momentum` is the share that stays; PyTorch divides by n - 1 and its momentum is 1 - ours.
+    Of a model of 16 bits the running statistics are float32.
 
     >>> layer = BatchNorm(input_shape=(3,))
     >>> [path for path, _ in layer.named_tensors()]
@@ -137,7 +141,8 @@ class BatchNorm(_Norm):
         if not 0 <= momentum <= 1:
             raise ValueError(
                 f"BatchNorm: momentum {momentum} is outside [0, 1]; it is the share of the running "
-                "statistics that stays at each step, such as 0.99"
+                "statistics that stays at each step, such as 0.99. How many features there are is "
+                "not said: the first input tells, or input_shape=(features,)."
             )
         super().__init__(eps, center, scale, None, name)
         self.momentum = momentum
@@ -152,6 +157,8 @@ class BatchNorm(_Norm):
         assert self.features is not None
         self.running_mean = full((self.features,), 0.0)
         self.running_var = full((self.features,), 1.0)
+        for statistics in (self.running_mean, self.running_var):
+            statistics.note("statistics", True)  # see `Module.astype`
         return self
 
     def _tensors(self) -> list[tuple[str, bool]]:
@@ -172,9 +179,10 @@ class BatchNorm(_Norm):
         assert var is not None
         if not self.training or self.frozen:
             factor = (var + self.eps) ** -0.5
-            factor = factor if self.weight is None else factor * self.weight
+            factor = factor if self.weight is None else factor * _as(var, self.weight)
             shift = -mean * factor
-            return x * factor + (shift if self.bias is None else shift + self.bias)
+            shift = shift if self.bias is None else shift + _as(var, self.bias)
+            return x * _as(x, factor) + _as(x, shift)
         if math.prod(x.shape[:-1]) == 1:
             raise self._too_few(x)
         weight, bias = self.weight, self.bias
@@ -186,7 +194,8 @@ class BatchNorm(_Norm):
         )
         with no_grad():
             for running, batch in ((mean, batch_mean), (var, batch_var)):
-                running.assign(running * self.momentum + batch * (1 - self.momentum))
+                now = _as(running, batch)
+                running.assign(running * self.momentum + now * (1 - self.momentum))
         return z
 
     def _too_few(self, x: Tensor) -> ShapeError:
@@ -200,6 +209,11 @@ class BatchNorm(_Norm):
 
     def describe_state(self) -> str:
         return "frozen: uses running statistics" if self.frozen else ""
+
+
+def _as(like: Tensor, x: Tensor) -> Tensor:
+    """x in the dtype of another, recorded only where it is not so already."""
+    return x if x.dtype == like.dtype else x.astype(like.dtype)
 
 
 class LayerNorm(_Norm):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from autograd import Tensor, concatenate, pad, repeat, stack
+from autograd import Tensor, concatenate, maximum, pad, repeat, stack, where
 from autograd.errors import ShapeError
 from autograd.windows import avg_pool, max_pool
 
 from ..module import Module, path_of
+from .recurrent import condition_of
 from .space import check_rank, paddings, sizes, times
 
 __all__ = [
@@ -106,10 +108,34 @@ class _Global(_Layer):
         return type(self).reduce(x, axis=axes, keepdims=self.keepdims)
 
 
-class GlobalAveragePooling1D(_Global):
-    """The mean over the steps: (N, steps, channels) becomes (N, channels)."""
+class _GlobalOfSteps(_Global):
+    """Over steps, of which a `mask` (N, steps) may leave out the padding."""
 
-    rank, reduce = 1, Tensor.mean
+    rank, takes_mask = 1, True
+
+    def __call__(self, x: Any, mask: Any = None) -> Tensor:
+        if mask is None:
+            return super().__call__(x)
+        x = check_rank(self, x, self.rank)
+        (real,) = condition_of(self, x, mask, None)
+        return self.of_real(x, real.reshape(*real.shape, 1))
+
+    def of_real(self, x: Tensor, real: Tensor) -> Tensor:
+        """The figure over the steps that are real, (N, steps, 1); 0 where there are none."""
+        raise NotImplementedError
+
+
+class GlobalAveragePooling1D(_GlobalOfSteps):
+    """The mean over the steps: (N, steps, channels) becomes (N, channels).
+
+    With a `mask` (N, steps) it is over the steps that are True.
+    """
+
+    reduce = Tensor.mean
+
+    def of_real(self, x: Tensor, real: Tensor) -> Tensor:
+        count = maximum(real.sum(axis=1, keepdims=self.keepdims), 1)
+        return where(real, x, 0.0).sum(axis=1, keepdims=self.keepdims) / count.astype(x.dtype)
 
 
 class GlobalAveragePooling2D(_Global):
@@ -118,10 +144,17 @@ class GlobalAveragePooling2D(_Global):
     rank, reduce = 2, Tensor.mean
 
 
-class GlobalMaxPooling1D(_Global):
-    """The largest over the steps: (N, steps, channels) becomes (N, channels)."""
+class GlobalMaxPooling1D(_GlobalOfSteps):
+    """The largest over the steps: (N, steps, channels) becomes (N, channels).
 
-    rank, reduce = 1, Tensor.max
+    With a `mask` (N, steps) it is over the steps that are True.
+    """
+
+    reduce = Tensor.max
+
+    def of_real(self, x: Tensor, real: Tensor) -> Tensor:
+        largest = where(real, x, -math.inf).max(axis=1, keepdims=self.keepdims)
+        return where(real.any(axis=1, keepdims=self.keepdims), largest, 0.0)
 
 
 class GlobalMaxPooling2D(_Global):

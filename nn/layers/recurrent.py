@@ -66,6 +66,11 @@ class Recurrent(Module):
         kind = type(self).__name__
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ValueError(f"{kind}: units must be a whole number from 1 on, not {units!r}")
+        if not isinstance(return_sequences, bool):
+            raise TypeError(
+                f"{kind}: return_sequences is True or False, not {return_sequences!r}. The size of "
+                f"the input is not said, the first input tells it: {kind}(units)."
+            )
         if not 0 <= dropout < 1:
             raise ValueError(f"{kind}: dropout {dropout} is outside [0, 1); it is a share")
         self.units, self.name = units, name
@@ -92,8 +97,10 @@ class Recurrent(Module):
         if not shape or shape[-1] is None or shape[-1] < 1:
             raise ShapeError(f"{path_of(self)}: input_shape {shape} is not (steps, features)")
         width = self.gates * self.units
-        self.weight = self.kernel_init((shape[-1], width)).detach().requires_grad_()
-        self.recurrent_weight = self.recurrent_init((self.units, width)).detach().requires_grad_()
+        self.weight = self._parameter("weight", self.kernel_init, (shape[-1], width))
+        self.recurrent_weight = self._parameter(
+            "recurrent_weight", self.recurrent_init, (self.units, width)
+        )
         self.bias = self._first_bias().detach().requires_grad_() if self.use_bias else None
         return self
 

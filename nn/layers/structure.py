@@ -8,19 +8,21 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import reduce
+from typing import Any, ClassVar
 
-from autograd import Tensor, concatenate, random
+from autograd import Tensor, concatenate
 from autograd.errors import ShapeError
 from autograd.functions import axis_of
 
 from ..module import Module, path_of
-from .core import Dropout, Sequential
+from .core import Sequential, called
 
 __all__ = [
-    "Add", "Concatenate", "GaussianNoise", "Identity", "Lambda", "Parallel", "Permute", "Rescaling",
-    "Reshape", "Residual", "SpatialDropout1D", "SpatialDropout2D",
+    "Add", "Concatenate", "Identity", "Lambda", "Multiply", "Parallel", "Permute", "Rescaling",
+    "Reshape", "Residual",
 ]  # fmt: skip
 
 Layer = Callable[[Any], Any]
@@ -58,7 +60,7 @@ class Residual(Module):
     """shortcut(x) + inner(x), so that gradients also go around (He et al. 2016).
 
     `inner` is a module, or a list of them to be called in a row.  Without a `shortcut` x itself is
-    added, and then inner must keep its shape.
+    added, and then inner must keep its shape.  A mask of padding goes to whichever takes one.
     """
 
     def __init__(self, inner: Any, shortcut: Any = None, name: str | None = None) -> None:
@@ -66,10 +68,15 @@ class Residual(Module):
         self.shortcut = None if shortcut is None else _layer(shortcut, "Residual")
         self.name = name
 
-    def __call__(self, x: Any) -> Any:
+    @property
+    def takes_mask(self) -> bool:
+        """Whether one of the two ways takes a mask of padding."""
+        return any(getattr(way, "takes_mask", False) for way in (self.inner, self.shortcut))
+
+    def __call__(self, x: Any, mask: Any = None) -> Any:
         x = _tensor(x)
-        z = self.inner(x)
-        way = x if self.shortcut is None else self.shortcut(x)
+        z = called(self.inner, x, mask)
+        way = x if self.shortcut is None else called(self.shortcut, x, mask)
         if z.shape != way.shape:
             raise self._misfit(x, z, way)
         return way + z
@@ -120,15 +127,20 @@ class Parallel(Module):
         named = [(getattr(b, "name", None) or str(i), b) for i, b in enumerate(self.branches)]
         return named + [item for item in vars(self).items() if item[0] != "branches"]
 
-    def __call__(self, x: Any) -> list[Any]:
+    @property
+    def takes_mask(self) -> bool:
+        """Whether some branch takes a mask of padding, which then goes to each that does."""
+        return any(getattr(branch, "takes_mask", False) for branch in self.branches)
+
+    def __call__(self, x: Any, mask: Any = None) -> list[Any]:
         if not isinstance(x, (list, tuple)):
-            return [branch(x) for branch in self.branches]
+            return [called(branch, x, mask) for branch in self.branches]
         if len(x) != len(self.branches):
             raise ShapeError(
                 f"{path_of(self)}: {len(x)} inputs for {len(self.branches)} branches. Give as many "
                 "as there are branches, or one tensor, which all of them take."
             )
-        return [branch(item) for branch, item in zip(self.branches, x, strict=True)]
+        return [called(branch, item, mask) for branch, item in zip(self.branches, x, strict=True)]
 
 
 # --- together again ---
@@ -153,8 +165,10 @@ class Concatenate(Module):
         return f"axis {self.axis}"
 
 
-class Add(Module):
-    """The sum of a list of tensors of one shape."""
+class _Merge(Module):
+    """One tensor made of a list of tensors of one shape, two at a time."""
+
+    merge: ClassVar[Callable[[Any, Any], Any]]
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -163,10 +177,20 @@ class Add(Module):
         tensors = _several(x, self)
         if len({t.shape for t in tensors}) > 1:
             raise _unlike(self, tensors, "all must have the same shape; project those that differ")
-        total = tensors[0]
-        for term in tensors[1:]:
-            total = total + term
-        return total
+        merged: Tensor = reduce(type(self).merge, tensors)
+        return merged
+
+
+class Add(_Merge):
+    """The sum of a list of tensors of one shape."""
+
+    merge = operator.add
+
+
+class Multiply(_Merge):
+    """The product, element by element, of a list of tensors of one shape: one gates the others."""
+
+    merge = operator.mul
 
 
 def _unlike(module: Module, tensors: Sequence[Tensor], needs: str) -> ShapeError:
@@ -260,51 +284,3 @@ class Rescaling(Module):
 
     def describe(self) -> str:
         return f"x · {self.scale:g} + {self.offset:g}"
-
-
-# --- noise while training ---
-
-
-class _SpatialDropout(Dropout):
-    axes: int
-    layout: str
-
-    def __call__(self, x: Any) -> Tensor:
-        x = _tensor(x)
-        if x.ndim != self.axes:
-            raise ShapeError(f"{path_of(self)}: the input {x.shape} must be {self.layout}")
-        if not self.rate or not self.training:
-            return x
-        shape = (x.shape[0], *[1] * (x.ndim - 2), x.shape[-1])
-        return x * random.dropout_mask(shape, 1 - self.rate, x.dtype, x.backend)
-
-
-class SpatialDropout1D(_SpatialDropout):
-    """Dropout of whole channels of sequences (N, T, C): neighbours in time tell the same, so that
-    dropping them one by one would drop little (Tompson et al. 2015)."""
-
-    axes, layout = 3, "sequences (N, T, C)"
-
-
-class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of images (N, H, W, C) (Tompson et al. 2015)."""
-
-    axes, layout = 4, "images (N, H, W, C)"
-
-
-class GaussianNoise(Module):
-    """Normal noise of mean 0 added while training."""
-
-    def __init__(self, stddev: float, name: str | None = None) -> None:
-        if stddev < 0:
-            raise ValueError(f"GaussianNoise: stddev {stddev} must be 0 or more")
-        self.stddev, self.name = stddev, name
-
-    def __call__(self, x: Any) -> Tensor:
-        x = _tensor(x)
-        if not self.stddev or not self.training:
-            return x
-        return x + random.normal(x.shape, 0.0, self.stddev, x.dtype, x.backend)
-
-    def describe(self) -> str:
-        return f"{self.stddev:g}"

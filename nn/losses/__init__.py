@@ -67,13 +67,13 @@ BY_NAME: dict[str, type[Loss]] = {
     "msle": MeanSquaredLogarithmicError,
     "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
     "log_cosh": LogCosh, "poisson": Poisson, "cosine_similarity": CosineSimilarity,
-    "binary_crossentropy": BinaryCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy, "bce": BinaryCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
-    "hinge": Hinge, "kl_divergence": KLDivergence, "ctc": CTC, "contrastive": Contrastive,
-    "triplet": Triplet, "info_nce": InfoNCE, "wasserstein": Wasserstein,
+    "hinge": Hinge, "kl_divergence": KLDivergence, "kld": KLDivergence, "ctc": CTC,
+    "contrastive": Contrastive, "triplet": Triplet, "info_nce": InfoNCE, "wasserstein": Wasserstein,
 }  # fmt: skip
 
 

@@ -126,6 +126,8 @@ class SparseCategoricalCrossentropy(Loss):
     (0 where there are none).  `label_smoothing` is as in `CategoricalCrossentropy`.
     """
 
+    sparse = True
+
     def __init__(
         self,
         from_logits: bool = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from autograd import Tensor, maximum, where
 from autograd.errors import DomainError, ShapeError
@@ -17,6 +17,9 @@ class Loss:
 
     checked = False
     """Set this where all labels are known to be in range, and they are not looked at again."""
+
+    sparse: ClassVar[bool] = False
+    """Whether truth is classes by their number, one fewer axis than the prediction."""
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         """The loss of each element or sample, (N, …), for shapes that fit."""

@@ -79,8 +79,11 @@ def classes(
         return prediction, target.astype("int64")
     low, high = target.min().item(), target.max().item()
     if low < 0 or high >= count:
+        wrong = low if low < 0 else high
         raise DomainError(
-            f"{who}: label {low if low < 0 else high} is outside [0, {count}), the {count} classes"
+            f"{who}: label {wrong} is outside [0, {count}), the {count} classes. If it marks what "
+            f"is not to count: metric.ignore_index = {wrong}; a metric asked for by name takes "
+            "that of the loss."
         )
     return prediction, target.astype("int64")
 

@@ -203,8 +203,10 @@ class Flat:
         """The parameters that had a gradient are new as of now, made by a program's line."""
         for p in self.changed:
             p.order = tick()
-            if frame is not None:
-                p.code, p.instruction = frame.f_code, frame.f_lasti
+        if frame is not None:
+            code, instruction = frame.f_code, frame.f_lasti
+            for p in self.changed:
+                p.code, p.instruction = code, instruction
 
     # --- what is saved ---
 

@@ -203,13 +203,14 @@ class Optimizer:
         lr, decay, own = self._lr, self.weight_decay, self._own
         if callable(lr):
             lr = self._rate(lr)
-        rates = [self._rate(group.get("lr", lr)) for group in own] if own else []
+        rates = [self._rate(options.get("lr", lr)) for options in own] if own else ()
         self.steps += 1  # a schedule is read before, a formula counts from 1
         for i, group in enumerate(self.groups):
             if own:
                 lr, decay = rates[i], own[i].get("weight_decay", self.weight_decay)
-            pull, shrink = self.decays(lr, decay)
-            group.apply(self.formula, gradients[i], pull, shrink, self.scalars(lr, decay))
+            group.apply(
+                self.formula, gradients[i], *self.decays(lr, decay), self.scalars(lr, decay)
+            )
         if self.constrained:
             self._constrain()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +118,7 @@ def stream_of(
     epochs: int,
     steps: int | None,
     option: str,
-    class_weight: Mapping[int, float] | None = None,
+    weigh: Callable[[Data], Data] | None = None,
     name: str = "",
 ) -> Stream:
     """The batches that an object gives; it must be able to give them for so many epochs."""
@@ -130,7 +130,7 @@ def stream_of(
             f"{epochs} epochs. Say how many make an epoch, {option}=…, or give what can be "
             "iterated over again: a DataLoader, or an object whose __iter__ begins anew."
         )
-    return Stream(given, place, steps, class_weight, name)
+    return Stream(given, place, steps, weigh, name)
 
 
 def checkpoint_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, no_grad
@@ -10,7 +11,7 @@ from autograd.errors import GraphError
 from autograd.node import history
 
 from .. import losses, metrics, optim
-from ..data.arrays import Data, quiet
+from ..data.arrays import Data, Place, quiet, weights
 from ..mode import training
 from ..regularizers import penalties
 
@@ -34,7 +35,8 @@ class Compiled:
         self.loss = losses.get(loss)
         logits = bool(getattr(self.loss, "from_logits", False))
         chosen = [chosen] if isinstance(chosen, str) or callable(chosen) else list(chosen or ())
-        self.metrics = [metrics.get(metric, logits) for metric in chosen]
+        ignored = getattr(self.loss, "ignore_index", None)
+        self.metrics = [metrics.get(metric, logits, ignored) for metric in chosen]
         names = ["loss", *(metric.name for metric in self.metrics)]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
@@ -107,6 +109,10 @@ class Compiled:
                 "freeze() it.",
                 stacklevel=4,
             )
+
+    def weighed(self, data: Data, class_weight: Mapping[int, float], place: Place) -> Data:
+        """The data with weights by class, read as the loss reads them."""
+        return weights(data, class_weight, place, self.loss.sparse)
 
     def look_at(self, model: Module) -> None:
         """Before a pass: find the regularisers among the model's layers."""

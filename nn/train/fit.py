@@ -14,13 +14,14 @@ with the data checked first, losses and metrics added up, and each mistake named
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from autograd import functions, no_grad
 
 from ..data import Data
-from ..data.arrays import arrived, check_present, split, weights
+from ..data.arrays import arrived, check_present, split
 from ..mode import training
 from . import flow, loop
 from .arguments import (
@@ -143,6 +144,9 @@ class Fit:
             raise ValueError(
                 f"fit: initial_epoch={initial_epoch} is outside [0, {epochs}), the epochs"
             )
+        weigh = None
+        if class_weight:
+            weigh = partial(compiled.weighed, class_weight=class_weight, place=place)
         saved, state = checkpoint_of(checkpoint, resume, place)
         source: Source
         held_out: Source | None = None
@@ -154,7 +158,7 @@ class Fit:
             ):  # fmt: skip
                 if given is not None:
                     raise ValueError(f"fit: {name} is for arrays; x gives batches as they are")
-            source = stream_of(place, x, epochs, steps_per_epoch, "steps_per_epoch", class_weight)
+            source = stream_of(place, x, epochs, steps_per_epoch, "steps_per_epoch", weigh)
         else:
             size = batch_of(batch_size)
             data = loaded(self, place, x, y, sample_weight)
@@ -163,8 +167,8 @@ class Fit:
                 data, rest = split(data, validation_split)
                 held_out = Arrays(rest, size)
             if class_weight:  # they shape what is learned; what is held out is told as it is
-                data = weights(data, class_weight, place)
-                check_present(data, class_weight)
+                data = compiled.weighed(data, class_weight, place)
+                check_present(data, class_weight, compiled.loss.sparse)
             source = Arrays(data, size, shuffle, steps_per_epoch)
         if validation_data is not None:
             held_out = held_out_of(
@@ -282,7 +286,7 @@ class Fit:
         place = place_of(self)
         data = loaded(self, place, x, y, sample_weight)
         if class_weight:
-            data = weights(data, class_weight, place)
+            data = compiled.weighed(data, class_weight, place)
         compiled.prepare(self, data)
         source = Arrays(data, len(data))
         run = Run(self, compiled, source, Callbacks((), self), Progress("", 1, len(data)))

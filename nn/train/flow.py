@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import random
 from autograd.node import Node, history
+from autograd.several import part
 
 from ..data.arrays import quiet
 from ..mode import training
@@ -140,25 +141,17 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
         if op.name in ALIASES and node.inputs[0] in weights:
             weights[node] = weights[node.inputs[0]]
             continue
-        used = [x for x in node.inputs if x in weights]
+        inputs = node.inputs[0].inputs if op is part else node.inputs
+        used = [x for x in inputs if x in weights]
         for x in used:
             name = weights[x].rpartition(".")[0] or weights[x]
             if all(name != layer.name for layer in found):
                 size = rms(x.raw)
                 gain = size * sqrt(x.shape[-1] if x.ndim else 1)
-                found.append(Layer(name, _arriving(node), size, gain))
+                found.append(Layer(name, rms(_raw(node._grad)), size, gain))
         if not used and found and node.scope:  # what is in no module belongs to the loss
             found[-1].activations += _activation(node)
     return found
-
-
-def _arriving(node: Node) -> float:
-    """The root mean square of the gradient at what a layer computes: at all of its results."""
-    g = node._grad
-    if isinstance(g, dict):  # of an op with several results
-        sizes = [rms(_raw(part)) for part in g.values()]
-        return sqrt(sum(size * size for size in sizes) / len(sizes))
-    return rms(_raw(g))
 
 
 def _raw(gradient: Any) -> Any:

@@ -192,7 +192,8 @@ def constant_loss(loss: Any, data: Data) -> float | None:
         return _entropy(y.astype("float64").mean(axis=0).tolist())
     if type(loss) is SparseCategoricalCrossentropy:
         counts = Counter(y.reshape(-1).tolist())
-        return _entropy([n / y.size for n in counts.values()])
+        counts.pop(loss.ignore_index, None)
+        return _entropy([n / counts.total() for n in counts.values()])
     return None
 
 

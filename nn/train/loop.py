@@ -35,7 +35,8 @@ def epoch(run: Run) -> dict[str, float]:
             if begins:
                 told("on_train_batch_begin", run.batch, {})
             prediction, loss = measure(model, batch)
-            tally.add(loss, len(batch), prediction, batch.y)
+            size = len(batch)
+            tally.add(loss, size, prediction, batch.y)
             if tally.bad is not None:
                 raise NotFiniteError(not_finite(model, loss, run.epoch, tally.bad))
             if not compiled.checked:
@@ -50,7 +51,7 @@ def epoch(run: Run) -> dict[str, float]:
             else:
                 scale.step(optimizer)
             run.batch += 1
-            run.seen += len(batch)
+            run.seen += size
             if ends:
                 told("on_train_batch_end", run.batch - 1, tally.logs())
             optimizer.zero_grad()
@@ -58,7 +59,6 @@ def epoch(run: Run) -> dict[str, float]:
                 shown.draw(run.seen, run.batch, tally.logs(final=False))
             if saves:
                 run.save_if_due()
-    optimizer.flush()  # what gradient accumulation still holds
     shown.over(run.seen)
     logs = tally.logs()
     if tally.bad is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,7 @@ def lr_find(
     compiled.prepare(model, source.first())
     optimizer = compiled.bound(model)
     before = model.state_dict(), optimizer.state_dict(), random.state()
+    scale = deepcopy(compiled.scale)
     schedule = optimizer.schedule
     rates: list[float] = []
     losses: list[float] = []
@@ -114,8 +116,8 @@ def lr_find(
                 rates.append(rate)
                 losses.append(smooth)
                 optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                (loss if scale is None else scale(loss)).backward()
+                optimizer.step() if scale is None else scale.step(optimizer)
     finally:
         optimizer.zero_grad()
         model.load_state_dict(before[0])

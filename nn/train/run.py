@@ -62,6 +62,7 @@ class Run:
             shown.begin(self.epoch, self.seen)
             try:
                 logs = loop.epoch(self)
+                self.compiled.optimizer.flush()  # what gradient accumulation still holds
             except NotFiniteError as error:
                 if not told.on["on_not_finite"]:
                     raise

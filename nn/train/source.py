@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
@@ -11,7 +11,6 @@ from autograd import Tensor, random
 from autograd.errors import ShapeError
 
 from ..data import Data, Place, batches_of
-from ..data.arrays import weights
 from . import flow
 
 __all__ = ["Arrays", "Source", "Stream"]
@@ -118,12 +117,12 @@ class Stream:
         given: Any,
         place: Place,
         steps: int | None = None,
-        class_weight: Mapping[int, float] | None = None,
+        weigh: Callable[[Data], Data] | None = None,
         name: str = "",
         with_targets: bool = True,
     ) -> None:
         self.feed, self.place, self.name = batches_of(given, place), place, name
-        self.class_weight, self.with_targets = class_weight, with_targets
+        self.weigh, self.with_targets = weigh, with_targets
         self.kind = type(given).__name__
         self.once = isinstance(given, Iterator)
         self.limit = steps
@@ -203,7 +202,7 @@ class Stream:
                 f"{self.name}the {self.kind} gives batches of x alone: expected (x, y) or "
                 "(x, y, sample_weight)"
             )
-        return weights(batch, self.class_weight, self.place) if self.class_weight else batch
+        return batch if self.weigh is None else self.weigh(batch)
 
     def sample(self) -> Data | None:
         return None if self.last is None else self.last.part(0, flow.SAMPLES)
