@@ -60,6 +60,11 @@ class Example:
         results = module.main(out, epochs=epochs, seed=seed)
         return {**results, "seconds": round(perf_counter() - start, 1)}
 
+    def told(self, results: dict[str, float]) -> str:
+        """The results in the program's own words."""
+        told: str = self.load().RESULT.format(**results)
+        return told
+
     def missed(self, results: dict[str, float]) -> list[str]:
         """What the results do not reach of the program's goal, in words."""
         return missed(self.load().GOAL, results)
@@ -111,7 +116,7 @@ def table(results: dict[str, dict[str, float]]) -> str:
     lines = ["| `glassgrad train` | what | reached | seconds |", "| --- | --- | --- | ---: |"]
     for name, example in examples().items():
         if name in results:
-            told = example.load().RESULT.format(**results[name])
+            told = example.told(results[name])
             file = f"[{name}](examples/{name}.py)"
             lines.append(f"| {file} | {example.title} | {told} | {results[name]['seconds']:.0f} |")
     return "\n".join(lines)
