@@ -29,7 +29,7 @@ SELECTORS = ("condition", "index")
 _HERE = dirname(abspath(__file__))
 HOUSE = frozenset(
     join(_HERE, f"{name}.py")
-    for name in ("operators", "tensor", "value", "functions", "windows", "node", "calls")
+    for name in "operators tensor value functions windows linalg fft node calls".split()
 )
 """Files of methods and functions made of ops: a node's place in the code is their caller's."""
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Tensor, Value, names, no_grad, places
+import autograd
+from autograd import Tensor, Value, fft, linalg, names, no_grad, places
 from autograd.node import Node, history, scope
 from backends import numpy as host
 
@@ -301,3 +302,12 @@ def test_house_holds_the_engine_and_no_test() -> None:
     assert host.__file__ is not None
     assert host.__file__.startswith(names.HOUSE)
     assert not __file__.startswith(names.HOUSE)
+
+
+def test_functions_made_of_operations_are_placed_where_they_are_called() -> None:
+    a, b = Tensor(np.eye(2), requires_grad=True), Tensor(np.ones(2))
+    for z in (
+        linalg.solve(a, b), linalg.svdvals(a), fft.rfft(a, n=4), fft.multiply(a, a),
+        autograd.conv_transpose(a[None], Tensor(np.ones((1, 2, 2)))), autograd.attention(a, a, a),
+    ):  # fmt: skip
+        assert {n.code.co_filename for n in history(z) if n.op is not None} == {__file__}
