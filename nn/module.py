@@ -164,6 +164,9 @@ class Module(Rules, Fit):
     input_shape: tuple[int, ...] | None = None
     """The shape of one sample, without the batch axis, where it is known."""
 
+    padding_mask: Any = None
+    """`padding_mask(x)`, of a module that knows which steps (N, T) of its input are no padding."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__call__" in vars(cls):

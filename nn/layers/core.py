@@ -203,15 +203,16 @@ class Sequential(Module):
 
     def padding_mask(self, x: Any) -> Any:
         """The mask that the first layer makes of its input, for layers behind this module."""
-        first = self.layers[0] if self.layers else None
-        return first.padding_mask(x) if hasattr(first, "padding_mask") else None
+        make = getattr(self.layers[0], "padding_mask", None) if self.layers else None
+        return make(x) if make is not None else None
 
     def __call__(self, x: Any, mask: Any = None) -> Any:
         if mask is not None and not self.takes_mask:
             raise TypeError(f"{path_of(self)}: a mask is given, but no layer takes one")
         for layer in self.layers:
-            if mask is None and hasattr(layer, "padding_mask"):
-                mask = layer.padding_mask(x)
+            make = getattr(layer, "padding_mask", None)
+            if mask is None and make is not None:
+                mask = make(x)
             if mask is None:
                 x = layer(x)
                 continue

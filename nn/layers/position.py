@@ -54,7 +54,7 @@ class PositionEmbedding(Module):
         width = input_shape[-1]
         if not width:
             raise ShapeError(f"{path_of(self)}: input_shape {input_shape} must end in the width")
-        self.weight = self.kernel_init((self.length, width)).detach().requires_grad_()
+        self.weight = self._parameter("weight", self.kernel_init, (self.length, width))
         return self
 
     def build_from(self, state: dict[str, Any]) -> None:
