@@ -18,7 +18,7 @@ import autograd
 import backends
 import nn
 from autograd import Tensor, Value
-from nn.train.history import blank
+from nn.plot import blank
 
 __all__ = ["main"]
 

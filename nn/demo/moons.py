@@ -16,8 +16,8 @@ from typing import Any
 import autograd
 import backends
 from autograd import Tensor, Value, no_grad
+from nn.plot import blank
 from nn.scalar import MLP
-from nn.train.history import blank
 
 __all__ = ["main", "step"]
 

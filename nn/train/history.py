@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from math import isfinite
 from typing import Any
 
-__all__ = ["History", "blank", "framed", "sparkline"]
+from ..plot import blank, plain
+
+__all__ = ["History", "sparkline"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-INK, FAINT, RULE = "#1f2937", "#5f6b7a", "#d8dee6"
 TRAIN, HELD_OUT = "#3b7dc4", "#b45309"
 TITLES = {"auc": "AUC", "f1": "F1", "mae": "MAE", "mse": "MSE", "r2": "R²"}
 
@@ -24,34 +24,6 @@ def sparkline(numbers: list[float], width: int = 24) -> str:
     low, high = min(finite), max(finite)
     step = (high - low) / (len(BLOCKS) - 1) or 1.0
     return "".join(BLOCKS[round((x - low) / step)] if isfinite(x) else " " for x in numbers)
-
-
-def blank(width: float, height: float) -> Any:
-    """An empty matplotlib Figure of that size in inches, which a notebook shows as it is returned.
-
-    It is no part of pyplot, which would choose a window system for it.
-    """
-    from matplotlib.figure import Figure
-
-    class Shown(Figure):
-        def _repr_png_(self) -> bytes:
-            png = BytesIO()
-            self.savefig(png, format="png", dpi=100)
-            return png.getvalue()
-
-    return Shown(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
-
-
-def framed(panel: Any, title: str, below: str) -> None:
-    """Give a panel its title, the name of what goes from left to right, and a quiet frame."""
-    panel.set_title(title, loc="left", fontsize=11, color=INK, pad=10)
-    panel.set_xlabel(below, color=FAINT, fontsize=9)
-    panel.tick_params(which="both", colors=FAINT, labelsize=8.5, length=0)
-    panel.grid(axis="y", color=RULE, linewidth=0.8)
-    panel.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
-    panel.spines["bottom"].set_color(RULE)
 
 
 class History:
@@ -125,7 +97,7 @@ class History:
                     marker="o" if len(epochs) == 1 else None, solid_capstyle="round",
                 )  # fmt: skip
                 ends.append((values[-1], f"{label}  {values[-1]:.3g}", colour))
-        framed(panel, TITLES.get(key, key.replace("_", " ")), "epoch")
+        plain(panel, TITLES.get(key, key.replace("_", " ")), "epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)
         low, high = panel.get_ylim()
         apart = (high - low) * 0.085  # the height of a line of text

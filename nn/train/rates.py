@@ -14,8 +14,9 @@ from autograd.errors import DomainError
 
 from ..data.arrays import Data, quiet
 from ..mode import training
+from ..plot import blank, plain
 from .arguments import count, known, source_of
-from .history import HELD_OUT, TRAIN, blank, framed, sparkline
+from .history import HELD_OUT, TRAIN, sparkline
 from .source import Source
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LearningRates:
         low = min(self.losses)
         top = max(self.losses[: self.losses.index(low) + 1])  # where it diverges is cut off
         panel.set_ylim(low - 0.1 * (top - low or 1), top + 0.3 * (top - low or 1))
-        framed(panel, "loss by learning rate", "learning rate")
+        plain(panel, "loss by learning rate", "learning rate")
         if path is not None:
             figure.savefig(path, dpi=144)
         return figure
