@@ -19,15 +19,15 @@ demo: $(VENV)/.demo ## train on real handwritten digits, draw the gradients
 	@$(VENV)/bin/glassgrad demo
 
 test: $(VENV)/.dev ## all tests that need neither PyTorch nor a GPU
-	@$(PYTEST) --ignore=tests/oracle -m "not gpu"
+	@$(PYTEST) --ignore=tests/oracle -m "not oracle and not gpu"
 
 check: $(VENV)/.dev ## lint, types and tests: what a change must pass
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(PYTEST) --ignore=tests/oracle -m "not gpu"
+	@$(PYTEST) --ignore=tests/oracle -m "not oracle and not gpu"
 
 oracle: $(VENV)/.oracle ## compare values and gradients with PyTorch
-	@GLASSGRAD_REQUIRE=oracle $(PYTEST) tests/oracle
+	@GLASSGRAD_REQUIRE=oracle $(PYTEST) -m oracle
 
 gpu: $(VENV)/.dev ## the tests that need a GPU (the first time: make gpu CUDA=12 or CUDA=13)
 	$(if $(CUDA),@$(PIP) --editable '.[cuda$(CUDA)]')
