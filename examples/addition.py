@@ -8,8 +8,9 @@ digit is worth or that there are carries.  As on paper, it writes the last digit
 carry is known when it is needed.
 
 The sums held out are never trained on, in neither order: not 478+356 and not 356+478.  A result
-counts if every digit of it is right.  Where the decoder looked is drawn: at the two digits that
-stand in this column, and at those before, which tell of a carry.
+counts if every digit of it is right.  A picture shows where the decoder's heads look, and beside
+it, by gradients, what each digit depends on: the two that stand in its column, and those to the
+right of them, which tell of a carry.
 """
 
 from pathlib import Path

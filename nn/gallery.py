@@ -12,7 +12,7 @@ has three names that are looked for here:
 
 A goal compares a result with a number, or with another result.
 
-    python -m nn.gallery        trains them all, and writes down what they reached
+    python -m nn.gallery        trains them all, and writes down what they reached, for the README
 """
 
 from __future__ import annotations
@@ -122,6 +122,17 @@ def table(results: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def _show(told: str) -> None:
+    """Print the table and, in a checkout, put it into the README."""
+    print(f"\n{told}\n")
+    readme = folder().parent / "README.md"
+    if readme.exists():
+        before, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- gallery -->\n")
+        _, end, behind = rest.partition("\n<!-- end -->")
+        if begin and end:
+            readme.write_text(f"{before}{begin}{told}{end}{behind}", encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Train the named programs, or all; 1 if one missed its goal."""
     named = list(sys.argv[1:] if argv is None else argv)
@@ -136,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounded = {name: {k: float(f"{v:.4g}") for k, v in found.items()}
                for name, found in sorted(results.items())}  # fmt: skip
     (folder() / "results.json").write_text(json.dumps(rounded, indent=1) + "\n")
-    print(f"\n{table(rounded)}\n")
+    _show(table(rounded))
     for fault in faults:
         print(f"goal missed: {fault}", file=sys.stderr)
     return 1 if faults else 0

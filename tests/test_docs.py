@@ -14,6 +14,7 @@ import pytest
 import autograd
 import backends
 import nn
+from nn.gallery import examples, recorded, table
 
 ROOT = Path(__file__).parent.parent
 NEEDS_A_GPU = {"backends.cupy"}
@@ -70,6 +71,12 @@ def test_pictures_and_files_of_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_gallery_shows_what_was_recorded() -> None:
+    behind = (ROOT / "README.md").read_text().partition("<!-- gallery -->\n")[2]
+    assert behind.partition("\n<!-- end -->")[0] == table(recorded())
+    assert set(recorded()) <= set(examples())
 
 
 def test_every_kink_is_documented() -> None:
