@@ -10,6 +10,7 @@ black boxes. A notebook that is run live shows the SVG.
 """
 
 import base64
+import os
 import re
 import sys
 import time
@@ -23,6 +24,9 @@ import resvg_py
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+
+# Their matrices are small: a second thread gains little, and waits where other programs compute.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 HERE = Path(__file__).resolve().parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
