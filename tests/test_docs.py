@@ -76,7 +76,7 @@ def test_pictures_and_files_of_the_readme_exist() -> None:
 def test_the_gallery_shows_what_was_recorded() -> None:
     behind = (ROOT / "README.md").read_text().partition("<!-- gallery -->\n")[2]
     assert behind.partition("\n<!-- end -->")[0] == table(recorded())
-    assert set(recorded()) <= set(examples())
+    assert set(recorded()) == set(examples())
 
 
 def test_every_kink_is_documented() -> None:
