@@ -224,10 +224,8 @@ def gradients_of(
     pairs = [(y, g) for y, g in zip(outputs, gs, strict=True) if y.requires_grad]
     if not pairs:
         return [None] * len(wanted)
-    seeds = [g if create_graph else g.raw for _, g in pairs]
-    found = sweep(
-        [y for y, _ in pairs], seeds, wanted=wanted, create_graph=create_graph, retain_graph=retain
-    )
+    ys, seeds = zip(*pairs, strict=True)
+    found = sweep(ys, seeds, wanted=wanted, create_graph=create_graph, retain_graph=retain)
     given = [found.get(x) for x in wanted]
     return [
         g if g is None or isinstance(g, Node) else _kind(x).of(g)

@@ -175,10 +175,10 @@ def _is_smooth(x: Any) -> bool:
 
 
 def _split(u: Any, outputs: Sequence[Any]) -> list[Any]:
-    """A flat direction as the raw gradients of the outputs, with which a reverse pass begins."""
-    raws, start = [], 0
+    """A flat direction as the gradients of the outputs, with which a reverse pass begins."""
+    seeds, start = [], 0
     for z in outputs:
         stop = start + flat(z).size
-        raws.append(leaf(z, u[start:stop]).raw)
+        seeds.append(leaf(z, u[start:stop]))
         start = stop
-    return raws
+    return seeds

@@ -40,17 +40,27 @@ class Scope:
         self.name, self.owner, self.parent, self.where = name, owner, parent, where
 
 
-EVERYTHING = 2
-"""The `State.recording` of `record_everything`; else it is True or False."""
+EVERYTHING, WATCHED = 2, 3
+"""The `State.recording` of `record_everything`, and of a `no_grad` within it: what is computed
+there is recorded too, but no gradient flows back through it.  Else it is True or False."""
 
 
 class State:
-    """What recording depends on; immutable, so that it can live in a context variable."""
+    """What recording depends on; immutable, so that it can live in a context variable.
 
-    __slots__ = ("recording", "scope")
+    A `watcher` is told of what no graph shows: assignments, random draws, data that leave it.
+    """
 
-    def __init__(self, recording: int, scope: Scope | None) -> None:
-        self.recording, self.scope = recording, scope
+    __slots__ = ("recording", "scope", "watcher")
+
+    def __init__(self, recording: int, scope: Scope | None, watcher: Any = None) -> None:
+        self.recording, self.scope, self.watcher = recording, scope, watcher
+
+    def but(self, recording: int) -> State:
+        """The same with another recording; inside `record_everything` all stays recorded."""
+        if self.recording >= EVERYTHING:
+            recording = EVERYTHING if recording else WATCHED
+        return State(recording, self.scope, self.watcher)
 
 
 _state: ContextVar[State] = ContextVar("autograd.state", default=State(True, None))  # noqa: B039
@@ -105,8 +115,7 @@ class no_grad:
 
     def __enter__(self) -> None:
         self._tokens: list[Token[State]] = getattr(self, "_tokens", [])
-        recording = max(self.recording, EVERYTHING * (current().recording == EVERYTHING))
-        self._tokens.append(_state.set(State(recording, current().scope)))
+        self._tokens.append(_state.set(current().but(self.recording)))
 
     def __exit__(self, *exception: object) -> None:
         _state.reset(self._tokens.pop())
@@ -121,17 +130,28 @@ class enable_grad(no_grad):
 class record_everything(no_grad):  # noqa: N801
     """Record every operation, also what needs no gradient: comparisons, and what constants give.
 
-    For those who read a whole computation rather than differentiate it, such as the ONNX export.
+    For those who read a whole computation: the ONNX export, and `jit`, which watches it besides.
     """
 
     recording = EVERYTHING
+
+    def __init__(self, watcher: Any = None) -> None:
+        self.watcher = watcher
+
+    def __enter__(self) -> None:
+        state = current()
+        self._tokens = getattr(self, "_tokens", [])
+        self._tokens.append(
+            _state.set(State(EVERYTHING, state.scope, self.watcher or state.watcher))
+        )
 
 
 @contextmanager
 def scope(name: str, owner: Any = None, where: tuple[CodeType, int] | None = None) -> Iterator[Any]:
     """Nodes recorded in this block belong to `owner`: a module, or None for a function."""
     state = current()
-    token = _state.set(State(state.recording, Scope(name, owner, state.scope, where)))
+    inner = Scope(name, owner, state.scope, where)
+    token = _state.set(State(state.recording, inner, state.watcher))
     try:
         yield
     finally:
@@ -250,7 +270,7 @@ Rule = Callable[..., Any]
 RESERVED = frozenset(
     """HOUSE NO_PARAMS Tensor Value agree apply bundled check_fresh current error explain forward
     found frame getframe gradient is_float lift make namespaces new node op order pull pulled python
-    raw raws result same settle space state sum_to through tick xp z""".split()
+    raw raws recording result same settle space state sum_to through tick xp z""".split()
 )
 """Names that the functions which `record.py` writes use for themselves."""
 

@@ -36,6 +36,20 @@ import backends
 from .dtypes import DEFAULT
 from .errors import DTypeError, ShapeError
 from .functions import sizes_of
+from .node import Op, current
+from .ops.random import (
+    TOP,
+    doubled,
+    hits,
+    philox,
+    random_hits,
+    random_normal,
+    random_uniform,
+    unit,
+    words,
+    words_of,
+)  # fmt: skip
+from .ops.random import normal as normal_of
 from .tensor import Tensor
 
 __all__ = [
@@ -44,44 +58,6 @@ __all__ = [
 ]  # fmt: skip
 
 ALGORITHM = "philox4x32-10"
-LOW = 0xFFFFFFFF
-"""The lower half of a 64-bit word."""
-
-
-def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, Any, Any, Any]:
-    """Philox4x32-10: four random words for each counter of four words.
-
-    The counter's words come as four uint64 arrays of numbers below 2³², which are used up; the
-    result is four such arrays. A product of two words needs 64 bits, hence the dtype.
-    """
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        c0 *= 0xD2511F53
-        c2 *= 0xCD9E8D57
-        high0, high2 = c0 >> 32, c2 >> 32
-        c0 &= LOW
-        c2 &= LOW
-        high2 ^= c1
-        high2 ^= k0
-        high0 ^= c3
-        high0 ^= k1
-        c0, c1, c2, c3 = high2, c2, high0, c0
-        k0, k1 = (k0 + 0x9E3779B9) & LOW, (k1 + 0xBB67AE85) & LOW  # the golden ratio, and √3 - 1
-    return c0, c1, c2, c3
-
-
-def words(xp: Any, key: int, start: int, n: int) -> Any:
-    """The words start, …, start + n - 1 of a key's stream, (n,) uint32, computed by xp."""
-    first, skipped = divmod(start, 4)
-    counters = xp.arange((skipped + n + 3) // 4, dtype="uint64")
-    counters += first
-    zeros = [xp.zeros(counters.shape, dtype="uint64") for _ in range(2)]
-    lanes = philox((counters & LOW, counters >> 32, *zeros), (key & LOW, key >> 32))
-    table = xp.empty((*counters.shape, 4), dtype="uint32")  # (counters, lanes)
-    for lane, word in enumerate(lanes):
-        table[:, lane] = word.astype("uint32")
-    return table.reshape(-1)[skipped : skipped + n]
 
 
 class Generator:
@@ -122,6 +98,13 @@ class Generator:
                 part = self._ahead[offset : offset + n]
                 return part if xp is host else xp.from_host(part)
         return words(xp, key, start, n)
+
+    def skip(self, n: int) -> tuple[int, int]:
+        """Leave the next n words to whoever asked: the key, and the place of the first."""
+        with self._lock:
+            start = self.position
+            self.position += n
+            return self.key, start
 
 
 _shared = Generator()
@@ -170,6 +153,8 @@ def set_state(state: dict[str, Any]) -> None:
 def bits(n: int, backend: str | None = None) -> Tensor:
     """The next n words of the stream, (n,) uint32."""
     _, n = _sized(n)
+    if current().watcher is not None:
+        current().watcher.refuse("random.bits draws words", "Draw numbers, with random.uniform.")
     return Tensor.of(_generator().take(_space(backend), n).copy())
 
 
@@ -187,12 +172,11 @@ def uniform(
     """
     if not low <= high or math.isinf(high - low):
         raise ValueError(f"uniform: low {low} and high {high} do not bound an interval")
-    sizes, n = _sized(shape)
-    xp, dtype = _space(backend), _float(dtype, "uniform")
-    u = _unit(xp, n, dtype)
+    kind = _float(dtype, "uniform")
+    u = _drawn(random_uniform, shape, kind, backend)
     if (low, high) != (0.0, 1.0):
         u = u * (high - low) + low
-    return Tensor.of(u.reshape(sizes).astype(dtype, copy=False))
+    return u.astype(kind) if u.dtype.name != kind else u
 
 
 def normal(
@@ -208,18 +192,16 @@ def normal(
     """
     if not std >= 0:
         raise ValueError(f"normal: std must not be negative, got {std}")
-    sizes, n = _sized(shape)
-    xp, dtype = _space(backend), _float(dtype, "normal")
-    u = _unit(xp, 2 * n, "float64" if dtype == "float64" else DEFAULT)
-    z = xp.sqrt(-2.0 * xp.log(1.0 - u[0::2])) * xp.cos(2 * math.pi * u[1::2])
+    kind = _float(dtype, "normal")
+    z = _drawn(random_normal, shape, kind, backend)
     if (mean, std) != (0.0, 1.0):
         z = z * std + mean
-    return Tensor.of(z.reshape(sizes).astype(dtype, copy=False))
+    return z.astype(kind) if z.dtype.name != kind else z
 
 
 def bernoulli(shape: Any, p: float, dtype: Any = DEFAULT, backend: str | None = None) -> Tensor:
     """1 with probability p, rounded to a multiple of 2⁻²⁴, else 0."""
-    return Tensor.of(_hits(shape, p, _space(backend), "bernoulli").astype(backends.dtype(dtype)))
+    return _drawn(random_hits, shape, "", backend, p=_probability(p, "bernoulli")).astype(dtype)
 
 
 def dropout_mask(
@@ -228,10 +210,10 @@ def dropout_mask(
     """1 / keep with probability keep, else 0: a factor that leaves the mean as it is."""
     if not 0 < keep <= 1:
         raise ValueError(f"dropout_mask: keep is a probability in (0, 1], not {keep}")
-    dtype = _float(dtype, "dropout_mask")
-    kept = _hits(shape, keep, _space(backend), "dropout_mask")
-    mask = kept.astype("float64" if dtype == "float64" else DEFAULT) * (1 / keep)
-    return Tensor.of(mask.astype(dtype, copy=False))
+    kind = _float(dtype, "dropout_mask")
+    kept = _drawn(random_hits, shape, "", backend, p=_probability(keep, "dropout_mask"))
+    mask = kept.astype("float64" if kind == "float64" else DEFAULT) * (1 / keep)
+    return mask.astype(kind) if mask.dtype.name != kind else mask
 
 
 def permutation(n: int) -> Any:
@@ -241,7 +223,7 @@ def permutation(n: int) -> Any:
     """
     host = backends.get("numpy")
     _, n = _sized(n)
-    keys = _doubled(_generator().take(host, 2 * n))
+    keys = doubled(_generator().take(host, 2 * n))
     return host.argsort(keys, kind="stable")
 
 
@@ -257,35 +239,35 @@ def _space(backend: str | None) -> Any:
     return backends.current() if backend is None else backends.get(backend)
 
 
-TOP = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
-"""How many bits of a uniform number a dtype holds exactly."""
-
-
-def _float(dtype: Any, name: str) -> Any:
-    """The dtype, if it is one of those."""
-    told = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+def _float(dtype: Any, name: str) -> str:
+    """The dtype's name, if it is one of those that random numbers come in."""
+    told = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
     if told not in TOP:
         raise DTypeError(f"{name}: random numbers come as {', '.join(TOP)}, not {told}")
-    return backends.dtype(told)
+    return told
 
 
-def _unit(xp: Any, n: int, dtype: Any) -> Any:
-    """n numbers in [0, 1), with as many bits as the dtype holds, as float32 or float64."""
-    if dtype == "float64":
-        return (_doubled(_generator().take(xp, 2 * n)) >> 11).astype("float64") * 2.0**-53
-    top = TOP[dtype if isinstance(dtype, str) else dtype.__name__]
-    return (_generator().take(xp, n) >> (32 - top)).astype(DEFAULT) * 2.0**-top
-
-
-def _doubled(pairs: Any) -> Any:
-    """Words as half as many uint64, the first of a pair on top."""
-    pairs = pairs.astype("uint64")
-    return (pairs[0::2] << 32) | pairs[1::2]
-
-
-def _hits(shape: Any, p: float, xp: Any, name: str) -> Any:
-    """Truth values that hold with probability p."""
+def _probability(p: float, name: str) -> float:
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: a probability lies in [0, 1], not {p}")
+    return p
+
+
+def _drawn(op: Op, shape: Any, dtype: str, backend: str | None, **params: Any) -> Tensor:
+    """Numbers of a shape, as the op has them; who watches a recording is shown the op."""
     sizes, n = _sized(shape)
-    return ((_generator().take(xp, n) >> 8) < round(p * 2**24)).reshape(sizes)
+    xp = _space(backend)
+    count = words_of(op.name, n, dtype)
+    if dtype:
+        params["dtype"] = dtype
+    watcher = current().watcher
+    if watcher is not None:
+        drawn: Tensor = watcher.draws(
+            _generator, op, count, shape=sizes, backend=xp.name, **params
+        )
+        return drawn
+    w = _generator().take(xp, count)
+    if op is random_hits:
+        return Tensor.of(hits(w, params["p"]).reshape(sizes))
+    made = normal_of(xp, w, dtype) if op is random_normal else unit(w, dtype)
+    return Tensor.of(made.reshape(sizes))

@@ -13,7 +13,7 @@ from typing import Any
 from . import names, random
 from .calls import flatten, gradients_of, identity, outside, rebuild
 from .errors import GraphError
-from .node import Node, current, history, no_grad, op, tick
+from .node import EVERYTHING, Node, current, history, no_grad, op, tick
 from .tensor import Tensor
 
 __all__ = ["checkpoint"]
@@ -32,9 +32,9 @@ def checkpoint(f: Callable[..., Any], *inputs: Any) -> Tensor:
     >>> y.op.name, len(y.inputs)
     ('recomputed', 2)
     """
-    if not current().recording:
-        unrecorded: Tensor = f(*inputs)
-        return unrecorded
+    if not current().recording or current().recording >= EVERYTHING:  # to be seen, not forgotten
+        y: Tensor = f(*inputs)
+        return y
     leaves = flatten(inputs)
     given = [x for x in leaves if isinstance(x, Tensor)]
     template = rebuild(inputs, iter([_SLOT if isinstance(x, Tensor) else x for x in leaves]))

@@ -47,11 +47,12 @@ def make(op, forward):
         z.order = tick()
         z._grad = z.extra = None
         state = current()
+        recording = state.recording
         if {tracked}:
             z.op = op
             z.inputs = {inputs}
             z.params = {params}
-            z.requires_grad = True
+            z.requires_grad = {needed}
             z.scope = state.scope
             frame = getframe(1)
             {skip}
@@ -76,10 +77,11 @@ def make(op, forward):
             raise explain(op, {inputs}, {params}, error) from None
         {settle}
         state = current()
+        recording = state.recording
         if {tracked}:
             frame = getframe(1)
             {skip}
-            return bundled(op, raw, {inputs}, {params}, state.scope, frame)
+            return bundled(op, raw, {inputs}, {params}, {needed}, state.scope, frame)
         return op.handed_out([{kind}.of(x) for x in raw])
     return apply
 """
@@ -196,6 +198,7 @@ class Recorder:
             if op.params
             else "NO_PARAMS",
             tracked=_tracked(op, some if arrays else []),
+            needed=_needed(op, some),
             skip="while frame.f_code.co_filename in HOUSE: frame = frame.f_back" if arrays else "",
         )
 
@@ -203,11 +206,19 @@ class Recorder:
 def _tracked(op: Op, some: list[str]) -> str:
     """When the result is recorded: every computed number is, an array if an input asks for it."""
     if not op.differentiable:
-        return "state.recording > 1"  # `record_everything`
+        return "recording > 1"  # `record_everything`
     if "dtype" in op.params and some:  # no gradient flows through integers
         some = [f"({' or '.join(some)}) and is_float(raw.dtype)"]
-    some = [*some, "state.recording > 1"] if some else []
-    return f"state.recording and ({' or '.join(some)})" if some else "state.recording"
+    some = [*some, "recording > 1"] if some else []
+    return f"recording and ({' or '.join(some)})" if some else "recording"
+
+
+def _needed(op: Op, some: list[str]) -> str:
+    """Whether a gradient flows back through what is recorded."""
+    if not op.differentiable or not some:
+        return "False"
+    some = [f"({' or '.join(some)})", *["is_float(raw.dtype)"] * ("dtype" in op.params)]
+    return f"recording == 1 or recording == 2 and {' and '.join(some)}"
 
 
 def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:

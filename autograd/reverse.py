@@ -10,7 +10,7 @@ from backends import namespaces, python
 from . import names
 from .errors import GraphError, ShapeError
 from .explain import reraise
-from .node import Freed, Node, Op, State, _state, current, history
+from .node import EVERYTHING, Freed, Node, Op, _state, current, history
 from .ops.shape import astype, sum_to
 from .record import pull
 from .several import Bundle, add_parts, filled, parts_of
@@ -20,17 +20,18 @@ __all__ = ["sweep"]
 
 def sweep(
     outputs: Sequence[Node],
-    gradients: Sequence[Any],
+    gradients: Sequence[Node],
     *,
     wanted: Sequence[Node] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
     keep: bool = False,
 ) -> dict[Node, Any]:
-    """The gradient of each leaf that the outputs depend on, given the outputs' gradients.
+    """The gradient of each leaf that the outputs depend on, given the outputs' gradients, as nodes.
 
     The rules are ordinary arithmetic.  With `create_graph` they are fed nodes and record, so the
-    result can be differentiated again; else they are fed raw data and only compute.  Unless the
+    result can be differentiated again; else they are fed raw data and only compute, except inside
+    `record_everything`, which records them, but for reading alone.  Unless the
     graph is retained it is freed on the way, so memory falls as the sweep proceeds.  Only paths
     to the `wanted` nodes, leaves or not, are walked if some are given, and only their gradients
     are meant.  With `keep` every node's gradient stays in the result, not only the leaves'.
@@ -42,10 +43,12 @@ def sweep(
     ends = frozenset(wanted or ())
     through = None if wanted is None else _paths_to(ends, nodes)
     found: dict[Node, Any] = {}
-    for node, g in zip(outputs, gradients, strict=True):
+    recorded = create_graph or current().recording >= EVERYTHING
+    for node, seed in zip(outputs, gradients, strict=True):
+        g = seed if recorded else seed.raw
         found[node] = found[node] + g if node in found else g
-    freed = None if retain_graph or create_graph else Freed()
-    token = _state.set(State(create_graph, current().scope))
+    freed = None if retain_graph or recorded else Freed()
+    token = _state.set(current().but(create_graph))
     try:
         while nodes:
             node = nodes.pop()  # newest first; the list keeps nothing alive that is done with
@@ -56,7 +59,7 @@ def sweep(
                 continue
             if node.extra:
                 if "hooks" in node.extra:
-                    found[node] = _hooked(node, found[node], create_graph)
+                    found[node] = _hooked(node, found[node], recorded)
                 if "retain" in node.extra:
                     node._grad = found[node]
             if node.inputs.__class__ is Freed and node not in ends:
@@ -65,14 +68,14 @@ def sweep(
                 continue
             g = found[node] if keep or node in ends else found.pop(node)
             pull_back = op.pulls.get(kind) or _pull_of(op, kind)
-            pull_back(node, g, found, through, not create_graph)
+            pull_back(node, g, found, through, not recorded)
             if freed is not None:
                 node.inputs = freed
                 if op.keeps:  # which a result that nobody asked about would keep alive
                     node.raw = node.raw[: len(op.outputs)]
         for node in found:
             if node.op is None and node.extra and "hooks" in node.extra:
-                found[node] = _hooked(node, found[node], create_graph)
+                found[node] = _hooked(node, found[node], recorded)
     except Exception as error:
         reraise(node, error)
     finally:
@@ -138,12 +141,12 @@ def _none_of(nodes: Sequence[Node], orders: set[int]) -> bool:
     return orders.isdisjoint([x.order for x in nodes])
 
 
-def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
+def _hooked(node: Node, g: Any, recorded: bool) -> Any:
     """The gradient after the node's hooks have seen it and, if they return one, replaced it."""
     assert node.extra is not None
     kind: Any = type(node)
     for hook in list(node.extra["hooks"].values()):
-        seen = g if create_graph else kind.of(g)
+        seen = g if recorded else kind.of(g)
         replaced = hook(seen)
         if replaced is not None:
             if not isinstance(replaced, Node):
@@ -154,7 +157,7 @@ def _hooked(node: Node, g: Any, create_graph: bool) -> Any:
                     f"{names.describe(node)}, which has shape {node.shape}. "
                     "Return that shape, or None to keep the gradient."
                 )
-            g = replaced if create_graph else replaced.raw
+            g = replaced if recorded else replaced.raw
     return g
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from backends import namespaces
 
 from .errors import RuleError
-from .node import Node, Op, Scope, enable_grad, op, tick
+from .node import WATCHED, Node, Op, Scope, current, enable_grad, op, tick
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -49,24 +49,26 @@ def bundled(
     raw: tuple[Any, ...],
     inputs: tuple[Node, ...],
     params: dict[str, Any],
+    requires_grad: bool,
     scope: Scope | None,
     frame: FrameType,
 ) -> Any:
     """Record an op with several results: the node of each, or the node where there is one."""
     z: Bundle = object.__new__(Bundle)
     z.raw, z.order, z._grad, z.extra = raw, tick(), None, None
-    z.op, z.inputs, z.params, z.requires_grad, z.scope = op, inputs, params, True, scope
+    z.op, z.inputs, z.params, z.scope, z.requires_grad = op, inputs, params, scope, requires_grad
     z.code, z.instruction = frame.f_code, frame.f_lasti
     return op.handed_out(parts_of(z, len(op.outputs)))
 
 
 def parts_of(z: Bundle, count: int | None = None) -> tuple[Any, ...]:
-    """A node for each array of a bundle; integers and truth values have no history."""
-    nodes = []
+    """A node for each array of a bundle; through integers and truth values no gradient flows."""
+    nodes, everything = [], current().recording > 1
     for index, raw in enumerate(z.raw[:count]):
         x = Bundle.kind.of(raw)
-        if raw.dtype.kind not in "iub":
-            x.op, x.inputs, x.params, x.requires_grad = part, (z,), {"index": index}, True
+        if everything or raw.dtype.kind not in "iub":
+            x.op, x.inputs, x.params = part, (z,), {"index": index}
+            x.requires_grad = z.requires_grad and raw.dtype.kind not in "iub"
             x.code, x.instruction, x.scope = z.code, z.instruction, z.scope
         nodes.append(x)
     return tuple(nodes)
@@ -104,15 +106,16 @@ def by_definition(definition: Callable[..., Any]) -> Callable[..., tuple[Any, ..
         from .calls import gradients_of, identity
 
         recorded = any(isinstance(x, Node) for x in (*_tuple(g), *inputs))
+        watched = current().recording == WATCHED  # recorded, but for reading alone
         with enable_grad():
-            points = [
-                Bundle.kind.of(x, requires_grad=x.dtype.kind not in "iub")
-                if not isinstance(x, Node)
-                else identity(x)
-                if x.requires_grad
-                else x
-                for x in inputs
-            ]
+            points = []
+            for x in inputs:
+                if not isinstance(x, Node):
+                    x = Bundle.kind.of(x, requires_grad=x.dtype.kind not in "iub")
+                elif x.requires_grad or watched and x.dtype.kind not in "iub":
+                    x = identity(x)
+                    x.requires_grad = True
+                points.append(x)
             results = definition(*points, **params)
         pairs = [
             (y, gy if recorded else Bundle.kind.of(gy))
@@ -123,7 +126,8 @@ def by_definition(definition: Callable[..., Any]) -> Callable[..., tuple[Any, ..
         if not pairs or not wanted:
             return (None,) * len(inputs)
         ys, gs = zip(*pairs, strict=True)
-        found = iter(gradients_of(ys, gs, wanted, create_graph=recorded, retain=False))
+        create_graph = recorded and not watched
+        found = iter(gradients_of(ys, gs, wanted, create_graph, retain=False))
         gradients = [next(found) if x.requires_grad else None for x in points]
         return tuple([x if recorded or x is None else x.raw for x in gradients])
 

@@ -118,6 +118,7 @@ class Tensor(Operators):
     @property
     def data(self) -> Any:
         """The array, to be read: a read-only view.  `assign` is the one way to change it."""
+        self._looked_at("data")
         view = self.raw.view()
         if hasattr(view, "flags") and hasattr(view.flags, "writeable"):
             view.flags.writeable = False
@@ -152,12 +153,19 @@ class Tensor(Operators):
 
     def numpy(self) -> Any:
         """The array on the host, as a NumPy array: read-only, without a copy where it can be."""
+        self._looked_at("numpy()")
         array = namespaces[type(self.raw)].to_host(self.raw)
         if isinstance(self.raw, (bool, int, float)):
             return backends.get("numpy").asarray(array)
         array = array.view()
         array.flags.writeable = False
         return array
+
+    def _looked_at(self, how: str) -> None:
+        """Tell who watches a recording that its data were read, which no graph shows."""
+        watcher = current().watcher
+        if watcher is not None:
+            watcher.looks_at(self, how)
 
     def _leave_the_graph(self, who: str) -> None:
         """Refuse to hand out the array of what a gradient is asked for."""
@@ -178,6 +186,7 @@ class Tensor(Operators):
 
     def __dlpack__(self, **options: Any) -> Any:
         self._leave_the_graph("DLPack")
+        self._looked_at("DLPack")
         return self.raw.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -190,6 +199,7 @@ class Tensor(Operators):
                 f"item: {names.describe(self)} has {self.size} elements, not one. "
                 "Use .tolist() or .numpy(), or reduce it first."
             )
+        self._looked_at("item()")
         return self.raw.item() if hasattr(self.raw, "item") else self.raw
 
     def tolist(self) -> Any:
@@ -243,6 +253,9 @@ class Tensor(Operators):
         xp = namespaces[type(self.raw)]
         if not isinstance(new, (xp.array_type, bool, int, float)):
             new = array_of(data, self.dtype, self.backend)
+        watcher = current().watcher
+        if watcher is not None:
+            watcher.assigns(self, data, at)
         part = self.raw if at is ... else self.raw[at]
         if getattr(new, "shape", ()) not in (part.shape, ()):
             raise ShapeError(
@@ -287,25 +300,29 @@ class Tensor(Operators):
         seed = self._seed(gradient)
         found = sweep(
             [self],
-            [seed if create_graph else seed.raw],
+            [seed],
             create_graph=create_graph,
             retain_graph=retain_graph,
             keep=retain_graph or create_graph,
         )
+        watcher = current().watcher
         given = {id(seed.raw)}
         for node, g in found.items():
             if node.op is None:
                 if node.requires_grad:
-                    if not create_graph and (id(g) in given or g.base is not None):
+                    if watcher is not None:
+                        watcher.gradient(node)
+                    recorded = isinstance(g, Node)
+                    if not recorded and (id(g) in given or g.base is not None):
                         g = g.copy()  # no other array's memory: one of them may be assigned
                     given.add(id(g))
                     old = node._grad
-                    if old is not None and not create_graph and isinstance(old, Node):
+                    if old is not None and not recorded and isinstance(old, Node):
                         old = old.raw
                     node._grad = g if old is None else old + g
             elif not (node.extra and "retain" in node.extra):  # that has been kept already
                 # As data: a recorded gradient would lead back to its own node, a cycle.
-                node._grad = g.raw if isinstance(g, Node) else g
+                node._grad = g.raw if isinstance(g, Node) and watcher is None else g
 
     def _seed(self, gradient: Any) -> Tensor:
         xp = namespaces[type(self.raw)]

@@ -75,7 +75,7 @@ def _scoped(call: Callable[..., Any]) -> Callable[..., Any]:
         frame = frame_of(1)
         scope = Scope(self.__class__.__name__, self, parent, (frame.f_code, frame.f_lasti))
         del frame  # an error holds this call and would, through it, hold the caller's variables
-        token = enter(State(state.recording, scope))
+        token = enter(State(state.recording, scope, state.watcher))
         try:
             output = call(self, *inputs, **options)
         finally:

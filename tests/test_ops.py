@@ -33,6 +33,7 @@ FLOATS = {"float16": 2e-2, "bfloat16": 1e-1, "float32": 1e-5, "float64": 1e-12}
 ELSEWHERE = (
     "to", "dot", "recomputed", "part", "standardize_grad", "layer_norm_grad", "rms_norm_grad",
     "batch_norm_grad", "attention_grad", "lstm_grad", "gru_grad", "rnn_grad",
+    "random_hits", "random_uniform", "random_normal",
 )  # fmt: skip
 """Ops without samples: what they need is not an array of a shape. They have tests of their own."""
 

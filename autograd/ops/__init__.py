@@ -18,10 +18,10 @@ gradient g of the result, the result z and the inputs, and is itself made of ope
 
 from . import (
     attention, convolution, ctc, elementwise, fourier, index, linalg, linear, normalize,
-    pooling, recurrent, reduce, shape,
+    pooling, random, recurrent, reduce, shape,
 )
 
 __all__ = [
     "attention", "convolution", "ctc", "elementwise", "fourier", "index", "linalg", "linear",
-    "normalize", "pooling", "recurrent", "reduce", "shape",
+    "normalize", "pooling", "random", "recurrent", "reduce", "shape",
 ]

@@ -7,46 +7,50 @@ from typing import Any
 
 from autograd.ops.elementwise import maximum
 
+from .flat import put
 from .optimizer import Optimizer, Rate
 
 __all__ = ["Adam", "AdamW", "Nadam"]
 
-# --- the formulas; lr and eps come with the bias correction in them ---
+# --- the formulas, in place; lr and eps come with the bias correction in them ---
 
 
 def adam(
     p: Any, g: Any, m: Any, v: Any, *, lr: float, beta1: float, beta2: float, eps: float
-) -> None:
+) -> Any:
     """Adam (Kingma & Ba 2015, algorithm 1)."""
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
     p -= lr * m / (v**0.5 + eps)
+    return p, m, v
 
 
 def amsgrad(
     p: Any, g: Any, m: Any, v: Any, top: Any, *, lr: float, beta1: float, beta2: float, eps: float
-) -> None:
+) -> Any:
     """Adam that divides by the largest v so far (Reddi et al. 2018, algorithm 2)."""
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
-    top[...] = maximum(top, v)
+    top = put(top, maximum(top, v))
     p -= lr * m / (top**0.5 + eps)
+    return p, m, v, top
 
 
 def nadam(
     p: Any, g: Any, m: Any, v: Any, *, ahead: float, now: float, beta1: float, beta2: float,
     eps: float,
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Adam with Nesterov's momentum (Dozat 2016, algorithm 8)."""
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
     p -= (ahead * m + now * g) / (v**0.5 + eps)
+    return p, m, v
 
 
 # --- the optimizers ---

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autograd import clip
+from autograd import Tensor, clip, where
 
 from ..data.arrays import quiet
 from .flat import Stretch
 
-__all__ = ["clipped", "norm"]
+__all__ = ["clipped", "clipped_tensors", "norm"]
 
 
 def clipped(
@@ -28,6 +28,20 @@ def clipped(
         size = norm(gradients)
         if most < size < math.inf:
             gradients = [[(a, b, g * (most / size)) for a, b, g in found] for found in gradients]
+    return gradients
+
+
+def clipped_tensors(
+    gradients: list[list[tuple[slice, Tensor]]], value: float | None, most: float | None
+) -> list[list[tuple[slice, Tensor]]]:
+    """`clipped`, of tensors, for who records it."""
+    if value is not None:
+        gradients = [[(at, g.clip(-value, value)) for at, g in found] for found in gradients]
+    if most is not None:
+        squares = [(g * g).sum() for found in gradients for _, g in found]
+        size = sum(squares[1:], squares[0]).sqrt()
+        share = where((size > most) & (size < math.inf), most / size, 1.0)
+        gradients = [[(at, g * share) for at, g in found] for found in gradients]
     return gradients
 
 

@@ -10,35 +10,39 @@ from .optimizer import Optimizer, Rate
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Lion", "RMSprop"]
 
-# --- the formulas: parameters p, gradient g and state, changed in place ---
+# --- the formulas: parameters p, gradient g and state, changed in place and returned ---
 
 
-def sgd(p: Any, g: Any, *, lr: float) -> None:
+def sgd(p: Any, g: Any, *, lr: float) -> Any:
     """Gradient descent."""
     p -= lr * g
+    return (p,)
 
 
-def heavy_ball(p: Any, g: Any, v: Any, *, lr: float, momentum: float, nesterov: bool) -> None:
+def heavy_ball(p: Any, g: Any, v: Any, *, lr: float, momentum: float, nesterov: bool) -> Any:
     """Momentum (Polyak 1964), or Nesterov's in the form of Sutskever et al. 2013."""
     v *= momentum
     v += g
     p -= lr * (g + momentum * v if nesterov else v)
+    return p, v
 
 
-def adagrad(p: Any, g: Any, s: Any, *, lr: float, eps: float) -> None:
+def adagrad(p: Any, g: Any, s: Any, *, lr: float, eps: float) -> Any:
     """Steps shrink with the sum of squared gradients (Duchi et al. 2011)."""
     s += g * g
     p -= lr * g / (s**0.5 + eps)
+    return p, s
 
 
-def rmsprop(p: Any, g: Any, v: Any, *, lr: float, rho: float, eps: float) -> None:
+def rmsprop(p: Any, g: Any, v: Any, *, lr: float, rho: float, eps: float) -> Any:
     """Steps are divided by the running root mean square of gradients (Tieleman & Hinton 2012)."""
     v *= rho
     v += (1 - rho) * g * g
     p -= lr * g / (v**0.5 + eps)
+    return p, v
 
 
-def adadelta(p: Any, g: Any, v: Any, u: Any, *, lr: float, rho: float, eps: float) -> None:
+def adadelta(p: Any, g: Any, v: Any, u: Any, *, lr: float, rho: float, eps: float) -> Any:
     """Steps are as large as past steps were, by the gradient's size (Zeiler 2012, algorithm 1)."""
     v *= rho
     v += (1 - rho) * g * g
@@ -46,13 +50,15 @@ def adadelta(p: Any, g: Any, v: Any, u: Any, *, lr: float, rho: float, eps: floa
     u *= rho
     u += (1 - rho) * step * step
     p -= lr * step
+    return p, v, u
 
 
-def lion(p: Any, g: Any, m: Any, *, lr: float, beta1: float, beta2: float) -> None:
+def lion(p: Any, g: Any, m: Any, *, lr: float, beta1: float, beta2: float) -> Any:
     """The sign of a running mean of gradients (Chen et al. 2023, algorithm 2)."""
     p -= lr * sign(beta1 * m + (1 - beta1) * g)
     m *= beta2
     m += (1 - beta2) * g
+    return p, m
 
 
 # --- the optimizers: which formula, with which numbers ---
@@ -68,7 +74,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         **options: Any,
-    ) -> None:
+    ) -> Any:
         self.momentum, self.nesterov = self._below_1("momentum", momentum), nesterov
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov=True needs a momentum, such as 0.9")
@@ -94,7 +100,7 @@ class Adagrad(Optimizer):
         initial_accumulator: float = 0.1,
         eps: float = 1e-7,
         **options: Any,
-    ) -> None:
+    ) -> Any:
         start = self._at_least_0("initial_accumulator", initial_accumulator)
         self.initial = {"s": start}
         self.eps = self._at_least_0("eps", eps)
@@ -116,7 +122,7 @@ class RMSprop(Optimizer):
         rho: float = 0.9,
         eps: float = 1e-7,
         **options: Any,
-    ) -> None:
+    ) -> Any:
         self.initial = {"v": 0.0}
         self.rho, self.eps = self._below_1("rho", rho), self._at_least_0("eps", eps)
         super().__init__(params, lr, **options)
@@ -137,7 +143,7 @@ class Adadelta(RMSprop):
         rho: float = 0.95,
         eps: float = 1e-7,
         **options: Any,
-    ) -> None:
+    ) -> Any:
         super().__init__(None, lr, rho, eps, **options)
         self.initial = {"v": 0.0, "u": 0.0}
         if params is not None:
@@ -159,7 +165,7 @@ class Lion(Optimizer):
         lr: Rate = 1e-3,
         betas: tuple[float, float] = (0.9, 0.99),
         **options: Any,
-    ) -> None:
+    ) -> Any:
         self.initial = {"m": 0.0}
         beta1, beta2 = betas
         self.betas = self._below_1("beta1", beta1), self._below_1("beta2", beta2)

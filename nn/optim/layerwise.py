@@ -12,13 +12,13 @@ from .optimizer import Optimizer, Rate
 
 __all__ = ["LAMB", "Adafactor"]
 
-# --- the formulas: one parameter p, its gradient g and its state, changed in place ---
+# --- the formulas: one parameter p, its gradient g and its state, changed in place and returned ---
 
 
 def lamb(
     p: Any, g: Any, *, m: Any, v: Any, lr: float, decay: float, beta1: float, beta2: float,
     correct1: float, correct2: float, eps: float,
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Adam whose step has the parameter's own norm, times lr (You et al. 2020, algorithm 2)."""
     m *= beta1
     m += (1 - beta1) * g
@@ -29,25 +29,29 @@ def lamb(
     size, length = _norm(p), _norm(update)
     trust = where((size > 0) & (length > 0), size / where(length > 0, length, 1), 1)
     p -= lr * trust * update
+    return p, m, v
 
 
 def adafactor(
     p: Any, g: Any, *, row: Any = None, column: Any = None, v: Any = None,
     lr: float, beta2: float, eps: float, least: float, clip: float,
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Squared gradients kept as one number per row and one per column (Shazeer & Stern 2018,
     algorithms 4 and 5): their outer product over their mean has the same sums."""
     square = g * g + eps
     if v is None:
         row += (1 - beta2) * (square.mean(axis=-1) - row)  # (…, rows)
         column += (1 - beta2) * (square.mean(axis=-2) - column)  # (…, columns)
+        kept = row, column
         share = row / row.mean(axis=-1, keepdims=True)
         v = share[..., None] * column[..., None, :]  # (…, rows, columns)
     else:
         v += (1 - beta2) * (square - v)
+        kept = (v,)
     update = g / v**0.5
     update = update / maximum(1.0, _rms(update) / clip)
     p -= lr * maximum(least, _rms(p)) * update
+    return p, *kept
 
 
 def _norm(x: Any) -> Any:

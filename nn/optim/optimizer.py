@@ -9,9 +9,10 @@ from typing import Any
 
 from autograd import Tensor, no_grad
 from autograd.errors import GraphError
+from autograd.node import current
 
 from . import state
-from .clipping import clipped
+from .clipping import clipped, clipped_tensors
 from .flat import Flat, Stretch
 from .groups import listed
 
@@ -192,6 +193,10 @@ class Optimizer:
         `gradients` are those that `gather` found, where somebody has changed them since.  With
         `accumulate` the step is taken at every n-th call, or with `flush` for what there is so far.
         """
+        watcher = current().watcher
+        if watcher is not None:
+            self._recorded(watcher)
+            return
         if gradients is None:
             gradients = self.gather()
         if self.accumulate > 1:
@@ -213,6 +218,52 @@ class Optimizer:
             )
         if self.constrained:
             self._constrain()
+
+    def _recorded(self, watcher: Any) -> None:
+        """The step, with tensors, for who records it; rates and counts are its numbers."""
+        if self.accumulate > 1 or not self.groups:
+            watcher.refuse("the optimizer accumulates gradients, or has no parameters", "")
+        facts = self._facts()
+        watcher.guard(lambda: self._facts() == facts)
+        found = [
+            group.record(watcher, [watcher.gradient(p) for p in group.params])
+            for group in self.groups
+        ]
+        if self.clip_value is not None or self.clip_norm is not None:
+            found = clipped_tensors(found, self.clip_value, self.clip_norm)
+        numbers = watcher.number(self._numbers)
+        for i, group in enumerate(self.groups):
+            own = {k.partition(".")[2]: v for k, v in numbers.items() if k.startswith(f"{i}.")}
+            decay = self._own[i].get("weight_decay", self.weight_decay) if self._own else 0
+            decays = bool(decay or self.weight_decay)
+            pull, shrink = own.pop("pull"), own.pop("shrink")
+            pulls, _ = self.decays(1.0, 1.0)
+            group.apply_recorded(
+                self.formula, found[i], pull if decays and pulls else None,
+                shrink if decays and not pulls else None, own,
+            )  # fmt: skip
+        if self.constrained:
+            self._constrain()
+
+    def _facts(self) -> tuple[Any, ...]:
+        """What a recorded step takes for granted."""
+        frozen = tuple([p.requires_grad for p in self.constrained])
+        own = tuple([options.get("weight_decay") for options in self._own])
+        return self.weight_decay, self.clip_value, self.clip_norm, self.accumulate, own, frozen
+
+    def _numbers(self) -> dict[str, Any]:
+        """The numbers of the next step, by group, as it is taken."""
+        lr, decay = self.lr, self.weight_decay
+        rates = [self._rate(options.get("lr", lr)) for options in self._own]
+        self.steps += 1
+        found: dict[str, Any] = {}
+        for i in range(len(self.groups)):
+            if self._own:
+                lr, decay = rates[i], self._own[i].get("weight_decay", self.weight_decay)
+            pull, shrink = self.decays(lr, decay)
+            found |= {f"{i}.pull": pull, f"{i}.shrink": shrink}
+            found |= {f"{i}.{key}": value for key, value in self.scalars(lr, decay).items()}
+        return found
 
     def gather(self) -> list[list[Stretch]]:
         """The gradients, as (start, end, array) of each of the `groups`: what `step` takes."""
@@ -248,7 +299,10 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients; what has been accumulated stays."""
+        watcher = current().watcher
         for p in self.params:
+            if watcher is not None:
+                watcher.forgets_gradient(p)
             p._grad = None
 
     # --- what is saved ---

@@ -1,0 +1,296 @@
+"""Capture: a function is called once with everything recorded, and what was recorded is a program.
+
+The call is a real one: it computes with the data given, and what it assigns is assigned.  Only
+what a graph can show is followed.  Data that leave it (`item()`, `bool()`, a NumPy array) could
+differ in the next call, and are refused: at once where `strict`, else the call goes on and
+`reason` says why there is no program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backends import namespaces, python
+
+from .. import names
+from ..calls import flatten, rebuild
+from ..node import Node, Op, history, record_everything, tick
+from ..several import Bundle, part
+from ..tensor import Tensor
+from .errors import CaptureError
+from .program import Place, Program, Step, Var, Write
+
+__all__ = ["Capture"]
+
+
+class Capture:
+    """The watcher of one call, and the program made of it.
+
+    `function(*args)` is called; among what lists, tuples and dicts in `args` hold, tensors are
+    the arguments of the program and floats are numbers of it; the rest is part of the program.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: Any, strict: bool = True) -> None:
+        self.strict = strict
+        self.reason: str | None = None
+        self.start = tick()
+        self.arguments: dict[Node, int] = {}
+        self.numbers: dict[Node, tuple[int, str]] = {}
+        self.hosts: list[Callable[[], dict[str, Any]]] = []
+        self.stream: _Stream | None = None
+        self.assigned: list[tuple[int, Tensor, Any, Node]] = []
+        """(tick, leaf, place in it, new value), in the order of the program."""
+        self.guards: list[Callable[[], bool]] = []
+        self.before: dict[Node, Any] = {}
+        """The gradient that each leaf had before the call touched it; ABSENT if that is unread."""
+        leaves = flatten(args)
+        nodes = [self._argument(i, leaf) for i, leaf in enumerate(leaves)]
+        with record_everything(self):
+            returned = function(*rebuild(args, iter(nodes)))
+        self.returned = flatten(returned)
+        self.gradients = [(leaf, leaf._grad) for leaf in self.before]
+        self.program = None if self.reason else self._program()
+        self.result = rebuild(returned, iter([_detached(x) for x in self.returned]))
+        self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
+        for leaf, gradient in self.gradients:
+            if isinstance(gradient, Node):
+                leaf._grad = gradient.raw
+
+    def _argument(self, i: int, leaf: Any) -> Any:
+        """What the function is given for an argument: a leaf of the graph, where that is data."""
+        if isinstance(leaf, float):
+            node = Tensor.of(leaf)
+        elif isinstance(leaf, Tensor) or hasattr(leaf, "dtype"):
+            raw = leaf.raw if isinstance(leaf, Tensor) else leaf
+            node = leaf if isinstance(leaf, Tensor) and leaf.op is None else Tensor.of(raw)
+        else:
+            return leaf
+        if node in self.arguments:  # the same tensor twice: two arguments all the same
+            node = Tensor.of(node.raw)
+        self.arguments[node] = i
+        return node
+
+    # --- what it is told while the function runs ---
+
+    def refuse(self, what: str, mend: str) -> None:
+        """What cannot be followed: an error, or the reason why there is no program."""
+        told = f"jit: {what}, at {names.here()}. {mend}"
+        if self.strict:
+            raise CaptureError(told)
+        self.reason = self.reason or told
+
+    def looks_at(self, node: Tensor, how: str) -> None:
+        """Data are read: refused, unless they are the same in each call."""
+        if self._constant(node):
+            return
+        self.refuse(
+            f"{how} reads {names.describe(node)}, which differs from call to call",
+            "Return it and read it outside, or choose with autograd.where instead of `if`.",
+        )
+
+    def _constant(self, node: Node) -> bool:
+        """Whether a node was computed from nothing but what the function itself wrote down."""
+        for x in history(node):
+            if x.op is None and (x in self.arguments or x in self.numbers or x.order < self.start):
+                return False
+            if x.op is None and any(leaf is x for _, leaf, _, _ in self.assigned):
+                return False
+            if x.op is not None and x.op.name.startswith("random_"):
+                return False
+        return True
+
+    def assigns(self, leaf: Tensor, data: Any, at: Any) -> None:
+        """A leaf is about to get new data."""
+        if isinstance(data, (bool, int, float)):
+            data = Tensor.of(data)
+        elif not isinstance(data, Node):
+            self.refuse(
+                f"assign: {names.describe(leaf)} is given an array that is no tensor, and would be "
+                "given the same one in each call",
+                "Compute it with tensors.",
+            )
+            return
+        self.assigned.append((tick(), leaf, at, data))
+
+    def gradient(self, leaf: Node) -> Any:
+        """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
+        if leaf not in self.before:
+            if leaf._grad is not None and not isinstance(leaf._grad, Node):
+                leaf._grad = Tensor.of(leaf._grad)
+            self.before[leaf] = leaf._grad
+        return leaf._grad
+
+    def guard(self, holds: Callable[[], bool]) -> None:
+        """The program is only right as long as this holds; it is asked before each run."""
+        self.guards.append(holds)
+
+    def forgets_gradient(self, leaf: Node) -> None:
+        """The gradient of a leaf is about to be set to None, whatever it was."""
+        self.before.setdefault(leaf, ABSENT)
+
+    def number(self, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Numbers that Python computes before each call, as tensors to compute with.
+
+        `compute` is called now, and again before each run.  Truth values stay what they are.
+        """
+        self.hosts.append(compute)
+        found: dict[str, Any] = {}
+        for name, value in compute().items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                found[name] = value
+                continue
+            node = found[name] = Tensor.of(value)
+            self.numbers[node] = len(self.hosts) - 1, name
+        return found
+
+    def draws(
+        self, generator: Callable[[], Any], op: Op, count: int, **params: Any
+    ) -> Tensor:
+        """Random numbers are drawn, with so many words of the stream of `generator()`."""
+        if self.stream is None:
+            self.stream = _Stream(generator)
+            self.stream.at = self.number(self.stream)
+        stream = self.stream
+        generator().skip(count)
+        offset, stream.count = stream.count, stream.count + count
+        drawn: Tensor = op(stream.at["key"], stream.at["start"], offset=offset, **params)
+        return drawn
+
+    # --- the program ---
+
+    def _program(self) -> Program:
+        """What was recorded, as steps."""
+        return _Reader(self).program
+
+
+class _Stream:
+    """Before each run, the key and place of the random words that the program takes."""
+
+    def __init__(self, generator: Callable[[], Any]) -> None:
+        self.generator, self.count = generator, 0
+        self.at: dict[str, Any] = {}
+
+    def __call__(self) -> dict[str, Any]:
+        key, start = self.generator().skip(self.count)
+        return {"key": key, "start": start}
+
+
+ABSENT = object()
+
+
+def _detached(x: Any) -> Any:
+    return Tensor.of(x.raw) if isinstance(x, Tensor) else x
+
+
+def _still(x: Any) -> Any:
+    """A result's place in what the function returns: `SLOT` for a tensor, else the thing itself."""
+    return SLOT if isinstance(x, Tensor) else x
+
+
+SLOT = object()
+"""The place of a tensor in what a function returned."""
+
+
+class _Reader:
+    """Turns the nodes of a capture into the steps of a program."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.program = program = Program(numbers=capture.hosts)
+        self.vars: dict[Any, Var] = {}
+        self.count = 0
+        results = [x for x in capture.returned if isinstance(x, Tensor)]
+        gradients = [(leaf, g) for leaf, g in capture.gradients]
+        wanted: list[Node] = [*results, *(value for _, _, _, value in capture.assigned)]
+        wanted += [g for _, g in gradients if isinstance(g, Node)]
+        for node in reversed(history(*wanted) if wanted else []):
+            if node.op is not None and node.op is not part:
+                self._step(node)
+        end = tick()
+        program.results = [self._read(x, end) for x in results]
+        program.gradients = [
+            (leaf, self._read(g, end) if isinstance(g, Node) else None) for leaf, g in gradients
+        ]
+        for i, (_, leaf, at, value) in enumerate(capture.assigned):
+            later = [e for e in capture.assigned[i + 1 :] if e[1] is leaf]
+            if any(e[2] is ... for e in later):
+                continue  # assigned as a whole again: nobody sees this one
+            if later or any(e[1] is leaf for e in capture.assigned[:i]) and at is not ...:
+                raise CaptureError(
+                    f"jit: {names.describe(leaf)} is assigned in parts, more than once in a call"
+                )
+            program.writes.append(Write(leaf, at, self._read(value, end)))
+
+    def _new(self, shape: Any, dtype: Any, source: str, value: Any = None) -> Var:
+        self.count += 1
+        return Var(self.count - 1, tuple(shape), dtype, source, value)
+
+    def _step(self, node: Node) -> None:
+        assert node.op is not None
+        inputs = tuple([self._read(x, node.order) for x in node.inputs])
+        raws = node.raw if isinstance(node, Bundle) else (node.raw,)
+        outputs = tuple([self._new(*_kind(raw), "step", _example(raw)) for raw in raws])
+        self.vars[node] = outputs[0]
+        if isinstance(node, Bundle):
+            self.vars.update({(node, i): var for i, var in enumerate(outputs)})
+        place = Place(node.code, node.instruction, node.scope)
+        self.program.steps.append(Step(node.op, inputs, node.params, outputs, place))
+
+    def _read(self, node: Node, when: int) -> Var:
+        """The variable that a node is at that time: a leaf may have been assigned before."""
+        if node.op is part:
+            return self.vars[node.inputs[0], node.params["index"]]
+        if node.op is not None:
+            return self.vars[node]
+        current: Node = node
+        for moment, leaf, at, value in self.capture.assigned:
+            if moment >= when:
+                break
+            if leaf is node and at is ...:
+                current = value
+            elif _overlap(leaf, node):
+                raise CaptureError(
+                    f"jit: {names.describe(node)} is read after a part of its memory was assigned"
+                )
+        if current is not node:
+            return self._read(current, when)
+        return self._given(node)
+
+    def _given(self, node: Node) -> Var:
+        if node in self.vars:
+            return self.vars[node]
+        capture, kind = self.capture, _kind(node.raw)
+        if node in capture.arguments:
+            var = self._new(*kind, "argument", capture.arguments[node])
+        elif node in capture.numbers:
+            var = self._new(*kind, "number", capture.numbers[node])
+        elif node.order < capture.start or any(leaf is node for _, leaf, _, _ in capture.assigned):
+            var = self._new(*kind, "leaf", node)
+        elif any(g is node for g in capture.before.values()):
+            owner = next(leaf for leaf, g in capture.before.items() if g is node)
+            var = self._new(*kind, "gradient", owner)
+        else:
+            var = self._new(*kind, "constant", node.raw)
+        self.vars[node] = var
+        self.program.given.append(var)
+        return var
+
+
+def _example(raw: Any) -> Any:
+    """A computed Python number, for its type; of an array, nothing."""
+    return raw if namespaces[type(raw)] is python else None
+
+
+def _kind(raw: Any) -> tuple[tuple[int, ...], str | None]:
+    """Shape and dtype of raw data."""
+    if namespaces[type(raw)] is python:
+        return (), None
+    return tuple(raw.shape), raw.dtype.name
+
+
+def _overlap(a: Node, b: Node) -> bool:
+    """Whether two arrays share memory, without being the same tensor."""
+    if a is b or namespaces[type(a.raw)] is python or type(a.raw) is not type(b.raw):
+        return a is b
+    return bool(namespaces[type(a.raw)].may_share_memory(a.raw, b.raw))

@@ -1,0 +1,74 @@
+"""Are two recordings of one function the same program?  If not, what differs is no constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backends import namespaces, python
+
+from .program import Program, Step, Var
+
+__all__ = ["difference"]
+
+
+def difference(a: Program, b: Program) -> str | None:
+    """What tells two programs apart, in words; None where nothing does."""
+    if len(a.steps) != len(b.steps):
+        return f"one call takes {len(a.steps)} operations, the next {len(b.steps)}"
+    same: dict[Var, Var] = {}
+    for x, y in zip(a.given, b.given, strict=False):
+        if (x.source, x.shape, x.dtype) != (y.source, y.shape, y.dtype):
+            return f"one call begins with {_told(x)}, the next with {_told(y)}"
+        if x.source == "constant" and not _equal(x.value, y.value):
+            return f"a constant was {_short(x.value)}, and is {_short(y.value)}"
+        if x.source in ("leaf", "gradient") and x.value is not y.value and not _memory(x, y):
+            return f"one call reads {_told(x)}, the next another"
+        if x.source in ("argument", "number") and x.value != y.value:
+            return "the calls use their arguments in different order"
+        same[x] = y
+    if len(a.given) != len(b.given):
+        return f"one call begins with {len(a.given)} values, the next with {len(b.given)}"
+    for s, t in zip(a.steps, b.steps, strict=True):
+        if s.op is not t.op or _kinds(s) != _kinds(t):
+            return f"{s.op.name} at {s.place} is {t.op.name} at {t.place} in the next call"
+        if not _equal(s.params, t.params):
+            return f"{s.op.name} at {s.place} has {s.params} in one call, {t.params} in the next"
+        if [same[x] for x in s.inputs] != list(t.inputs):
+            return f"{s.op.name} at {s.place} is applied to something else in the next call"
+        same.update(zip(s.outputs, t.outputs, strict=True))
+    if [same.get(x) for x in a.ends()] != list(b.ends()) or len(a.writes) != len(b.writes):
+        return "the calls return or assign different things"
+    return None
+
+
+def _kinds(step: Step) -> list[Any]:
+    return [(x.shape, x.dtype) for x in step.outputs]
+
+
+def _told(x: Var) -> str:
+    return f"a {x.source} {x.dtype or 'number'} {x.shape}"
+
+
+def _short(x: Any) -> str:
+    return f"{x!r:.40}".replace("\n", " ")
+
+
+def _memory(x: Var, y: Var) -> bool:
+    """Whether two tensors hold the very same array."""
+    a, b = getattr(x.value, "raw", None), getattr(y.value, "raw", None)
+    return a is not None and a is b
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, float):
+        return a == b or (a != a and b != b)
+    if getattr(a, "shape", None) is not None and namespaces[type(a)] is not python:
+        xp = namespaces[type(a)]
+        return a.shape == b.shape and bool(xp.array_equal(xp.asarray(a), xp.asarray(b)))
+    return a is b or bool(a == b)
