@@ -14,7 +14,7 @@ from backends import namespaces
 from . import names
 from .dtypes import is_float
 from .errors import AutogradError, DTypeError, GraphError, ShapeError
-from .node import Node, current, elementwise, enable_grad, tick
+from .node import EVERYTHING, Node, current, elementwise, enable_grad, tick
 from .reverse import sweep
 from .tensor import Tensor
 from .value import Value
@@ -93,8 +93,10 @@ def variable(name: str, x: Any, place: str) -> Node:
             f"{name}: argument {place} holds {x.dtype}, and only floats have a gradient. "
             'Convert it, x.astype("float32"), or leave it out of argnums.'
         )
-    if x.requires_grad and current().recording:
+    watched = current().recording >= EVERYTHING
+    if watched or x.requires_grad and current().recording:
         variable: Tensor = identity(x)
+        variable.requires_grad = True
         return variable
     return Tensor.of(x.raw, requires_grad=True)
 

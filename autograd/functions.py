@@ -358,7 +358,8 @@ def _are_labels(labels: Any, classes: int) -> bool:
     """Integers in [0, classes)?  A negative one would silently count from the end."""
     if labels.dtype.kind not in "iu":
         return False
-    return not labels.size or bool(labels.min().item() >= 0 and labels.max().item() < classes)
+    raw = labels.raw
+    return not labels.size or bool(raw.min().item() >= 0 and raw.max().item() < classes)
 
 
 def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:

@@ -23,17 +23,16 @@ from typing import Any
 
 import backends
 
-from .. import names
 from ..calls import flatten
 from ..node import current
 from ..tensor import Tensor
-from .agree import agreed
 from .capture import Capture
 from .compare import difference
 from .errors import CaptureError
 from .program import Program
 from .replay import Replay
 from .run import Bound
+from .simplify import simplified
 
 __all__ = ["CaptureError", "Jitted", "facts", "jit"]
 
@@ -84,11 +83,11 @@ class Jitted:
         if capture.program is None:
             self._give_up(capture.reason or "it cannot be recorded")
             return capture.result
-        program = agreed(capture.program)
+        program = capture.program
         if trial.program is not None:
             trial.difference = difference(trial.program, program)
             if trial.difference is None:
-                self.known[key] = Bound(capture, program, Replay)
+                self.known[key] = Bound(capture, simplified(program), _runner)
                 self.known.move_to_end(key)
                 while len(self.known) > KEPT:
                     self.known.popitem(last=False)
@@ -111,6 +110,15 @@ class Jitted:
 def names_level() -> int:
     """How many frames up the user's line is, for a warning."""
     return 4
+
+
+def _runner(program: Program) -> Any:
+    """What runs a program: native code, else NumPy."""
+    if mode() == "native":
+        from .native import Native
+
+        return Native(program)
+    return Replay(program)
 
 
 class Trial:

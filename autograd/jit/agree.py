@@ -14,11 +14,7 @@ __all__ = ["agreed"]
 
 
 def agreed(program: Program) -> Program:
-    """The program with an `astype` before each operand that has another dtype than it computes in."""
-    count = 1 + max(
-        [v.number for v in program.given] + [v.number for s in program.steps for v in s.outputs],
-        default=0,
-    )
+    """The program with an `astype` before each operand of another dtype than it computes in."""
     steps: list[Step] = []
     known: dict[tuple[Var, str], Var] = {}
     for step in program.steps:
@@ -29,8 +25,7 @@ def agreed(program: Program) -> Program:
             if x.dtype is None or x.dtype == dtype:
                 continue
             if (x, dtype) not in known:
-                y = known[x, dtype] = Var(count, x.shape, dtype, "step")
-                count += 1
+                y = known[x, dtype] = program.new(x.shape, dtype)
                 steps.append(Step(astype, (x,), {"dtype": dtype}, (y,), step.place))
             inputs[i] = known[x, dtype]
         step.inputs = tuple(inputs)

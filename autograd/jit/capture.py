@@ -199,6 +199,8 @@ class _Reader:
         self.capture = capture
         self.program = program = Program(numbers=capture.hosts)
         self.vars: dict[Any, Var] = {}
+        self.raws: dict[int, Var] = {}
+        """The variable of each array, for tensors that are made of another's array."""
         self.count = 0
         results = [x for x in capture.returned if isinstance(x, Tensor)]
         gradients = [(leaf, g) for leaf, g in capture.gradients]
@@ -232,6 +234,7 @@ class _Reader:
         raws = node.raw if isinstance(node, Bundle) else (node.raw,)
         outputs = tuple([self._new(*_kind(raw), "step", _example(raw)) for raw in raws])
         self.vars[node] = outputs[0]
+        self.raws.update({id(raw): var for raw, var in zip(raws, outputs, strict=True)})
         if isinstance(node, Bundle):
             self.vars.update({(node, i): var for i, var in enumerate(outputs)})
         place = Place(node.code, node.instruction, node.scope)
@@ -270,9 +273,13 @@ class _Reader:
         elif any(g is node for g in capture.before.values()):
             owner = next(leaf for leaf, g in capture.before.items() if g is node)
             var = self._new(*kind, "gradient", owner)
+        elif kind[1] is not None and id(node.raw) in self.raws:
+            return self.raws[id(node.raw)]
         else:
             var = self._new(*kind, "constant", node.raw)
         self.vars[node] = var
+        if kind[1] is not None:
+            self.raws[id(node.raw)] = var
         self.program.given.append(var)
         return var
 

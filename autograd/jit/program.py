@@ -63,7 +63,7 @@ class Place:
         return names.where(self)  # type: ignore[arg-type]  # it has what of a node is asked for
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
     """An op applied to variables; `outputs` are its results, and what it keeps behind them."""
 
@@ -86,7 +86,7 @@ class Step:
         return f"{results} = {self.op.name}({', '.join(told)})".ljust(60) + f"  {kind}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Write:
     """A tensor that a call assigns: its value after the call, for the whole or the part `at`."""
 
@@ -95,7 +95,7 @@ class Write:
     value: Var
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
     """What a call computes.
 
@@ -110,15 +110,38 @@ class Program:
     results: list[Var] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def inputs(self) -> list[Var]:
+        """What is given anew for each run: all that is given but constants."""
+        return [var for var in self.given if var.source != "constant"]
 
     def ends(self) -> Iterator[Var]:
         """The variables that somebody sees after the call."""
         yield from self.results
-        for write in self.writes:
-            yield write.value
         for _, gradient in self.gradients:
             if gradient is not None:
                 yield gradient
+        for write in self.writes:
+            yield write.value
+
+    def new(
+        self, shape: tuple[int, ...], dtype: str | None, source: str = "step", value: Any = None
+    ) -> Var:
+        """A variable that there was not yet."""
+        if not self.count:
+            known = [v.number for s in self.steps for v in (*s.inputs, *s.outputs)]
+            self.count = 1 + max([v.number for v in self.given] + known, default=-1)
+        self.count += 1
+        return Var(self.count - 1, tuple(shape), dtype, source, value)
+
+    def swap_ends(self, swapped: dict[Var, Var]) -> None:
+        """What is returned, assigned or left in `.grad` is another variable now."""
+        self.results = [swapped.get(v, v) for v in self.results]
+        for write in self.writes:
+            write.value = swapped.get(write.value, write.value)
+        self.gradients = [(p, g if g is None else swapped.get(g, g)) for p, g in self.gradients]
 
     def made_by(self) -> dict[Var, Step]:
         """The step that computes each variable."""

@@ -25,8 +25,8 @@ _numbers = count()
 class Replay:
     """Runs a program through an array library.
 
-    `run(values)` takes the values of `program.given`, in that order, and returns those of
-    `program.ends()`.
+    `run(values)` takes the values of `program.inputs`, in that order, assigns what the program
+    assigns, and returns its results and gradients.
     """
 
     kind = "replay"
@@ -37,7 +37,14 @@ class Replay:
         filename = f"<step {next(_numbers)}>"
         linecache.cache[filename] = len(self.source), None, self.source.splitlines(True), filename
         exec(compile(self.source, filename, "exec"), names)
-        self.run: Callable[[Sequence[Any]], Sequence[Any]] = names["step"]
+        self.step: Callable[[Sequence[Any]], Sequence[Any]] = names["step"]
+
+    def run(self, values: Sequence[Any]) -> Sequence[Any]:
+        found = self.step(values)
+        kept = len(found) - len(self.program.writes)
+        for write, value in zip(self.program.writes, found[kept:], strict=True):
+            write.leaf.raw[write.at] = value
+        return found[:kept]
 
 
 def source_of(program: Program, backend: str) -> tuple[str, dict[str, Any]]:
@@ -46,7 +53,7 @@ def source_of(program: Program, backend: str) -> tuple[str, dict[str, Any]]:
     names: dict[str, Any] = {"np": xp, "call": _caller(xp)}
     told = {var: _name(var) for var in program.given}
     lines: list[str] = []
-    taken = [told[var] for var in program.given if var.source != "constant"]
+    taken = [told[var] for var in program.inputs]
     for var in program.given:
         if var.source == "constant":
             if var.dtype is not None or _is_odd(var.value):

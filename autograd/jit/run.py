@@ -34,7 +34,7 @@ class Bound:
         self.gradients = [
             (leaf, leaf in read) for leaf, had in capture.before.items() if leaf in read or had is None
         ]
-        self.given = [(v.source, v.value) for v in program.given]
+        self.given = [(v.source, v.value) for v in program.inputs]
         self.results = len(program.results)
 
     def fits(self) -> bool:
@@ -65,8 +65,7 @@ class Bound:
                 values.append(getattr(value._grad, "raw", value._grad))
         found = iter(self.runner.run(values))
         results = [Tensor.of(next(found)) for _ in range(self.results)]
-        for write, new in [(write, next(found)) for write in self.program.writes]:
-            write.leaf.raw[write.at] = new
+        for write in self.program.writes:
             write.leaf.order = tick()
         for leaf, gradient in self.program.gradients:
             leaf._grad = None if gradient is None else next(found)

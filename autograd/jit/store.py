@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LIMIT", "Refused", "Store", "Usage", "stores", "user_folder"]
+__all__ = ["LIMIT", "FolderError", "Store", "Usage", "stores", "user_folder"]
 
-LIMIT = 500 * 2**20
+LIMIT = 500 * 10**6
 """Bytes that the folder may hold; beyond, what was not used for longest goes first."""
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
@@ -37,7 +37,7 @@ PATIENCE = 120.0
 """Seconds to wait for another process that builds the same program, before building it too."""
 
 
-class Refused(OSError):
+class FolderError(OSError):
     """The user's cache folder cannot be trusted; the message says why, and how to mend it."""
 
 
@@ -56,7 +56,7 @@ class Usage:
 def user_folder() -> Path:
     """The user's own folder; made, with nobody else's access, where it is not there yet.
 
-    Raises `Refused` where others could write to it, and other `OSError`s where it cannot be made.
+    Raises `FolderError` where others could write to it, another OSError where it cannot be made.
     """
     told = os.environ.get("XDG_CACHE_HOME", "")
     try:
@@ -75,20 +75,26 @@ def _trust(folder: Path) -> None:
     """Refuse a folder that is not this user's alone to write to."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise Refused(f"{folder} is no folder: remove it, or set XDG_CACHE_HOME")
+        raise FolderError(f"{folder} is no folder: remove it, or set XDG_CACHE_HOME")
     if not hasattr(os, "geteuid"):  # Windows: a user's profile is private
         return
     if found.st_uid != os.geteuid():
-        raise Refused(f"{folder} belongs to another user: set XDG_CACHE_HOME to a folder of yours")
+        raise FolderError(
+            f"{folder} belongs to another user: set XDG_CACHE_HOME to a folder of yours"
+        )
     if found.st_mode & 0o022:
-        raise Refused(f"{folder} can be written by others: chmod go-w {folder}")
+        raise FolderError(f"{folder} can be written by others: chmod go-w {folder}")
 
 
-def stores() -> Iterator[Store]:
-    """Where to look and to build, best first: the user's folder, then one of this process."""
+def stores(new: bool = True) -> Iterator[Store]:
+    """Where to look and to build, best first: the user's folder, then one of this process.
+
+    The latter is made when it is first come to, unless `new` is false.
+    """
     with suppress(OSError):
         yield Store(user_folder())
-    yield Store(_own_folder())
+    if new or _own is not None:
+        yield Store(_own_folder())
 
 
 _own: Path | None = None

@@ -1,0 +1,106 @@
+"""Where the elements of a variable lie: a view of a buffer, with strides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .kernel import Operand
+from .program import Step
+
+__all__ = ["VIEWS", "Buffer", "View", "packed_strides", "viewed"]
+
+VIEWS = frozenset("reshape transpose broadcast_to getitem flip identity detach".split())
+"""Ops whose result can be another view of the same elements."""
+
+
+class Buffer:
+    """Memory for some elements of one dtype.
+
+    `kind` says whose it is: "temporary" (in the arena), "argument", "leaf", "gradient" (of a
+    leaf), "constant", or "result" (made anew for each call).  `owner` is the array, or the place
+    among the arguments; `order` numbers the buffers that are no temporaries.
+    """
+
+    __slots__ = ("dtype", "kind", "offset", "order", "owner", "size", "within")
+
+    def __init__(self, kind: str, dtype: str, size: int, owner: Any = None) -> None:
+        self.kind, self.dtype, self.size, self.owner = kind, dtype, size, owner
+        self.within: tuple[Buffer, int] | None = None
+        """A larger buffer that this one is a stretch of, and the element where it begins."""
+        self.offset = -1
+        self.order = -1
+
+    def root(self) -> tuple[Buffer, int]:
+        """The buffer that really exists, and where in it this one begins, in elements."""
+        buffer, start = self, 0
+        while buffer.within is not None:
+            start += buffer.within[1]
+            buffer = buffer.within[0]
+        return buffer, start
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self.size * itemsize(self.dtype)
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of one element."""
+    return 1 if dtype == "bool" else 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+
+
+def packed_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of an array in C order."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+@dataclass(frozen=True)
+class View:
+    """Elements of a buffer: the first at `offset`, the others by strides, all in elements."""
+
+    buffer: Buffer
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @classmethod
+    def whole(cls, buffer: Buffer, shape: tuple[int, ...]) -> View:
+        """All of a buffer, in C order."""
+        return cls(buffer, 0, shape, packed_strides(shape))
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether its elements lie one behind the other, in C order."""
+        return self.operand.contiguous
+
+    @property
+    def operand(self) -> Operand:
+        """How a kernel sees it."""
+        return Operand(self.shape, self.buffer.dtype, self.strides)
+
+
+def viewed(step: Step, view: View) -> View | None:
+    """The result of an op as a view of its operand; None where elements must move.
+
+    NumPy itself says which, on an array of bytes with these strides that is never read.
+    """
+    if step.op.name not in VIEWS or len(step.inputs) > 1:
+        return None
+    memory = np.lib.stride_tricks.as_strided(np.empty(1, "i1"), view.shape, view.strides)
+    if step.op.name == "reshape":
+        try:
+            made = np.reshape(memory, step.output.shape, copy=False)
+        except ValueError:
+            return None
+    else:
+        made = step.op.forward(np, memory, **step.params)
+    start = memory.__array_interface__["data"][0]
+    at = made.__array_interface__["data"][0] - start
+    return View(view.buffer, view.offset + at, made.shape, made.strides)

@@ -1,0 +1,214 @@
+"""A schedule as C: one function for the whole step, or one per stretch between what NumPy does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import names
+from .kernel import Kernel
+from .layout import View, itemsize
+from .loop_text import TYPES, LoopText, number_text
+from .memory import plan_memory
+from .program import Program, Step, Var
+from .schedule import Call, Fill, Host, Loop, Schedule
+
+__all__ = ["Rendered", "render"]
+
+
+@dataclass
+class Rendered:
+    """The C of a program, and what its functions are called with.
+
+    `parts` are the names of the functions and, between them, the steps that Python computes.
+    """
+
+    source: str
+    parts: list[str | Step]
+    arena: int
+    work: int
+    schedule: Schedule
+    kernels: list[tuple[Kernel, list[Step]]] = field(default_factory=list)
+
+
+def render(schedule: Schedule) -> Rendered:
+    """The C of a schedule."""
+    return _Renderer(schedule).rendered
+
+
+class _Renderer:
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.arena = plan_memory(schedule)
+        self.functions: dict[str, str] = {}
+        """Text of a function without its name → its name."""
+        self.definitions: list[str] = []
+        self.headers: dict[str, None] = {"vectors": None, "maths": None}
+        self.taken: set[str] = set()
+        self.work = 0
+        self.number_names = {}
+        self.number_lines = self._numbers()
+        self.kernels: list[tuple[Kernel, list[Step]]] = []
+        parts: list[Any] = [[]]
+        for kind in schedule.order:
+            if isinstance(kind, Host):
+                parts += [kind.step, []]
+            else:
+                parts[-1] += self._kernel(kind)
+        names_, bodies = [], []
+        for part in parts:
+            if isinstance(part, Step):
+                names_.append(part)
+            elif part:
+                name = f"part{len(bodies)}"
+                names_.append(name)
+                bodies.append(self._function(name, part))
+        includes = [f'#include "{header}.h"' for header in self.headers]
+        source = "\n".join([*includes, "", *self.definitions, *bodies])
+        self.rendered = Rendered(source, names_, self.arena, self.work, schedule, self.kernels)
+
+    # --- numbers ---
+
+    def _numbers(self) -> list[str]:
+        """Python numbers: those given, and what is computed from them alone."""
+        lines = []
+        given = [v for v in self.schedule.program.given if v.dtype is None]
+        for var in given:
+            if var.source == "constant":
+                continue
+            self.number_names[var] = f"n{var.number}"
+        self.number_order = list(self.number_names)
+        for i, var in enumerate(self.number_order):
+            told = var.value[1] if var.source == "number" else f"argument {var.value}"
+            lines.append((f"n{var.number}", f"    const double n{var.number} = n[{i}]; /* {told} */"))
+        for step in self.schedule.numbers:
+            var = step.output
+            inputs = [self._number(v) for v in step.inputs]
+            from backends import c
+
+            value = step.op.forward(c, *inputs, **step.params)
+            self.number_names[var] = f"n{var.number}"
+            lines.append((f"n{var.number}", f"    const double n{var.number} = {value.text};"))
+        return lines
+
+    def _number(self, var: Var) -> Any:
+        return number_text(var, self.number_names)
+
+    # --- kernels ---
+
+    def _kernel(self, kind: Any) -> list[str]:
+        """The lines that call a kernel, whose function is written if it is new."""
+        if isinstance(kind, Fill):
+            return [self._fill(kind.view, kind.value)]
+        if isinstance(kind, Loop):
+            return self._loop(kind)
+        return self._call(kind)
+
+    def _loop(self, loop: Loop) -> list[str]:
+        schedule = self.schedule
+        text = LoopText(
+            loop, schedule.views, schedule.base, lambda v: v in self.number_names
+        )
+        body = f"{text.signature('')} {{\n{text.text}\n}}\n"
+        name = self.functions.get(body)
+        if name is None:
+            name = self._free(text.name)
+            self.functions[body] = name
+            told = ", ".join(dict.fromkeys(s.op.name for s in loop.steps))
+            self.definitions.append(
+                f"/* {told}: {text.rows} rows of {text.cols} */\n"
+                f"{text.signature(name)} {{\n{text.text}\n}}\n"
+            )
+        self.work = max(self.work, text.work)
+        pointers = [
+            f"{'' if f'a{i}' in text.written else 'const '}{TYPES[v.buffer.dtype]} *"
+            for i, v in enumerate(text.pointers)
+        ]
+        arguments = [
+            f"({kind}){self._address(v)}" for kind, v in zip(pointers, text.pointers, strict=True)
+        ]
+        arguments += [self.number_names[v] for v in text.numbers]
+        clears = [self._clear(text.pointers[i]) for i in text.sums]
+        self.kernels.append((text.kernel, loop.steps))
+        return [*_told(loop.steps), *clears, self._line(name, text.kernel.rows, arguments)]
+
+    def _call(self, call: Call) -> list[str]:
+        kernel, step = call.kernel, call.step
+        name = self.functions.get(kernel.source + kernel.name)
+        if name is None:
+            name = self.functions[kernel.source + kernel.name] = kernel.name
+            self.headers.update(dict.fromkeys(kernel.headers))
+            if kernel.source not in self.definitions:
+                self.definitions.append(kernel.source)
+        self.work = max(self.work, kernel.work)
+        given = [f"u[{self.number_order.index(v)}]" for v in step.inputs if v in self.number_names]
+        views = [*call.inputs, *[self.schedule.views[v] for v in step.outputs]]
+        kinds = ["const "] * len(call.inputs) + [""] * len(step.outputs)
+        arguments = given + [
+            f"({const}{TYPES[v.buffer.dtype]} *){self._address(v)}"
+            for const, v in zip(kinds, views, strict=True)
+        ]
+        clears = [self._clear(self.schedule.views[step.outputs[i]]) for i in kernel.sums]
+        self.kernels.append((kernel, [step]))
+        return [*_told([step]), *clears, self._line(name, kernel.rows, arguments)]
+
+    def _line(self, name: str, rows: int, arguments: list[str]) -> str:
+        return f"    {name}(0, {rows}, {', '.join([*arguments, 'work'])});"
+
+    def _clear(self, view: View) -> str:
+        return self._fill(view, 0.0)
+
+    def _fill(self, view: View, value: float) -> str:
+        count = math.prod(view.shape)
+        address = self._address(view)
+        if value == 0:
+            return f"    memset({address}, 0, {count * itemsize(view.buffer.dtype)});"
+        from backends import c
+
+        kind = TYPES[view.buffer.dtype]
+        number = c.cast(c.literal(value), view.buffer.dtype).text
+        return f"    for (long i = 0; i < {count}; i++) (({kind} *){address})[i] = {number};"
+
+    def _free(self, name: str) -> str:
+        found, i = name, 2
+        while found in self.taken:
+            found, i = f"{name}_{i}", i + 1
+        self.taken.add(found)
+        return found
+
+    def _address(self, view: View) -> str:
+        """The address of a view's first element."""
+        buffer, start = view.buffer.root()
+        offset = (start + view.offset) * itemsize(buffer.dtype)
+        if buffer.kind == "temporary":
+            return f"(arena + {buffer.offset + offset})"
+        return f"(g[{buffer.order}] + {offset})" if offset else f"g[{buffer.order}]"
+
+    def _function(self, name: str, lines: list[str]) -> str:
+        """One exported function: the arena, pointers to what is given (g), numbers as they are (n)
+        and as whole numbers (u), and scratch memory."""
+        text = "\n".join(lines)
+        used = [line for key, line in self.number_lines if _mentions(key, text, self.number_lines)]
+        head = f"int {name}(char *arena, char *const *g, const double *n, const uint64_t *u, char *work) {{"
+        return "\n".join([head, *used, *lines, "    (void)n, (void)u, (void)g, (void)arena, (void)work;",
+                          "    return 0;", "}", ""])  # fmt: skip
+
+
+def _mentions(key: str, text: str, lines: list[tuple[str, str]]) -> bool:
+    """Whether a number is used, by the kernels or by another number."""
+    import re
+
+    pattern = re.compile(rf"\b{key}\b")
+    return bool(pattern.search(text)) or any(
+        pattern.search(line.partition("=")[2]) for other, line in lines if other != key
+    )
+
+
+def _told(steps: list[Step]) -> list[str]:
+    """A comment: where in the user's program the steps come from."""
+    places = list(dict.fromkeys(filter(None, (str(step.place) for step in steps))))
+    told = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
+    return [f"    /* {told} */"] if told else []
+
+
