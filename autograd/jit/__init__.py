@@ -31,7 +31,7 @@ from .compare import difference
 from .errors import CaptureError
 from .program import Program
 from .replay import Replay
-from .run import Bound
+from .run import MISS, Bound
 from .simplify import simplified
 
 __all__ = ["CaptureError", "Jitted", "facts", "jit"]
@@ -61,21 +61,33 @@ class Jitted:
         update_wrapper(self, function)
         self.function, self.strict = function, strict
         self.known: OrderedDict[Any, Bound | Trial] = OrderedDict()
+        self.last: tuple[list[Any], Bound] | None = None
+        """The specialisation that ran last, and the facts then."""
         self.reason: str | None = None
         """Why it runs as it stands, if it cannot be compiled."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.reason is not None or mode() == "off" or current().watcher is not None:
+        if self.reason is not None or current().watcher is not None:
             return self.function(*args, **kwargs)
-        leaves = flatten((args, kwargs))
-        raws = [x.raw if isinstance(x, Tensor) else x for x in leaves]
-        key = tuple([_key(x) for x in leaves]), tuple([fact() for fact in facts]), _shape(args)
-        if kwargs:
-            key = (*key, _shape(kwargs))
+        flat = not kwargs and _all_leaves(args)
+        leaves: Any = args if flat else flatten((args, kwargs))
+        now = [fact() for fact in facts]
+        last = self.last
+        if last is not None and now == last[0] and flat:
+            result = last[1].call(leaves)
+            if result is not MISS:
+                return result
+        key = tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
         known = self.known.get(key)
-        if isinstance(known, Bound) and known.fits():
-            self.known.move_to_end(key)
-            return known(raws)
+        if isinstance(known, Bound):
+            result = known.call(leaves)
+            if result is not MISS:
+                self.known.move_to_end(key)
+                if flat:
+                    self.last = now, known
+                return result
+        if mode() == "off":
+            return self.function(*args, **kwargs)
         return self._record(key, known if isinstance(known, Trial) else Trial(), args, kwargs)
 
     def _record(self, key: Any, trial: Trial, args: Any, kwargs: Any) -> Any:
@@ -119,6 +131,11 @@ def _runner(program: Program) -> Any:
 
         return Native(program)
     return Replay(program)
+
+
+def _all_leaves(args: tuple[Any, ...]) -> bool:
+    """Whether no argument is a structure, or anything but a tensor."""
+    return all([x.__class__ is Tensor for x in args])
 
 
 class Trial:

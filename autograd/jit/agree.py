@@ -53,4 +53,4 @@ def _common(step: Step) -> str | None:
     if floats:
         return floats[0]
     weak = [x for x in alike if x.dtype is None]
-    return "float32" if any(type(x.value) is float for x in weak) else None
+    return "float32" if any(type(x.example) is float for x in weak) else None

@@ -9,7 +9,7 @@ differ in the next call, and are refused: at once where `strict`, else the call 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends import namespaces, python
 
@@ -24,6 +24,14 @@ from .program import Place, Program, Step, Var, Write
 __all__ = ["Capture"]
 
 
+class Kind(NamedTuple):
+    """What an argument is like: a tensor or an array, its shape and dtype (None: a number)."""
+
+    is_tensor: bool
+    shape: tuple[int, ...]
+    dtype: Any
+
+
 class Capture:
     """The watcher of one call, and the program made of it.
 
@@ -36,6 +44,8 @@ class Capture:
         self.reason: str | None = None
         self.start = tick()
         self.arguments: dict[Node, int] = {}
+        self.kinds: dict[int, Kind] = {}
+        """What each argument was like."""
         self.numbers: dict[Node, tuple[int, str]] = {}
         self.hosts: list[Callable[[], dict[str, Any]]] = []
         self.stream: _Stream | None = None
@@ -61,9 +71,11 @@ class Capture:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
         if isinstance(leaf, float):
             node = Tensor.of(leaf)
+            self.kinds[i] = Kind(False, (), None)
         elif isinstance(leaf, Tensor) or hasattr(leaf, "dtype"):
             raw = leaf.raw if isinstance(leaf, Tensor) else leaf
             node = leaf if isinstance(leaf, Tensor) and leaf.op is None else Tensor.of(raw)
+            self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype)
         else:
             return leaf
         if node in self.arguments:  # the same tensor twice: two arguments all the same
@@ -224,15 +236,17 @@ class _Reader:
                 )
             program.writes.append(Write(leaf, at, self._read(value, end)))
 
-    def _new(self, shape: Any, dtype: Any, source: str, value: Any = None) -> Var:
+    def _new(
+        self, shape: Any, dtype: Any, source: str, value: Any = None, example: Any = None
+    ) -> Var:
         self.count += 1
-        return Var(self.count - 1, tuple(shape), dtype, source, value)
+        return Var(self.count - 1, tuple(shape), dtype, source, value, example)
 
     def _step(self, node: Node) -> None:
         assert node.op is not None
         inputs = tuple([self._read(x, node.order) for x in node.inputs])
         raws = node.raw if isinstance(node, Bundle) else (node.raw,)
-        outputs = tuple([self._new(*_kind(raw), "step", _example(raw)) for raw in raws])
+        outputs = tuple([self._new(*_kind(raw), "step", None, _example(raw)) for raw in raws])
         self.vars[node] = outputs[0]
         self.raws.update({id(raw): var for raw, var in zip(raws, outputs, strict=True)})
         if isinstance(node, Bundle):
@@ -265,9 +279,9 @@ class _Reader:
             return self.vars[node]
         capture, kind = self.capture, _kind(node.raw)
         if node in capture.arguments:
-            var = self._new(*kind, "argument", capture.arguments[node])
+            var = self._new(*kind, "argument", capture.arguments[node], _example(node.raw))
         elif node in capture.numbers:
-            var = self._new(*kind, "number", capture.numbers[node])
+            var = self._new(*kind, "number", capture.numbers[node], node.raw)
         elif node.order < capture.start or any(leaf is node for _, leaf, _, _ in capture.assigned):
             var = self._new(*kind, "leaf", node)
         elif any(g is node for g in capture.before.values()):
@@ -276,7 +290,7 @@ class _Reader:
         elif kind[1] is not None and id(node.raw) in self.raws:
             return self.raws[id(node.raw)]
         else:
-            var = self._new(*kind, "constant", node.raw)
+            var = self._new(*kind, "constant", node.raw, _example(node.raw))
         self.vars[node] = var
         if kind[1] is not None:
             self.raws[id(node.raw)] = var

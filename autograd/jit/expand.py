@@ -117,7 +117,7 @@ def expanded(program: Program) -> Program:
             steps.append(step)
             continue
         kinds = tuple([
-            (v.shape, v.dtype, repr(v.value) if v.dtype is None else "") for v in step.inputs
+            (v.shape, v.dtype, repr(v.example) if v.dtype is None else "") for v in step.inputs
         ])  # fmt: skip
         key = step.op, kinds, tuple(step.params.items())
         if key not in known:
@@ -151,7 +151,7 @@ class _Recording:
 
     def __init__(self, step: Step) -> None:
         points = [
-            Tensor.of(v.value if v.dtype is None else np.zeros(v.shape, v.dtype))
+            Tensor.of(v.example if v.dtype is None else np.zeros(v.shape, v.dtype))
             for v in step.inputs
         ]
         with np.errstate(all="ignore"), record_everything():
@@ -174,7 +174,7 @@ class _Recording:
                 raw = node.raw
                 weak = not hasattr(raw, "dtype")
                 kind = ((), None) if weak else (raw.shape, raw.dtype.name)
-                vars_[node] = program.new(*kind, "constant", raw)
+                vars_[node] = program.new(*kind, "constant", raw, raw if weak else None)
                 program.given.append(vars_[node])
             return vars_[node]
 
@@ -184,7 +184,7 @@ class _Recording:
             raws = node.raw if isinstance(node, Bundle) else (node.raw,)
             outputs = tuple([
                 program.new(raw.shape, raw.dtype.name) if hasattr(raw, "dtype")
-                else program.new((), None, value=raw)
+                else program.new((), None, example=raw)
                 for raw in raws
             ])  # fmt: skip
             inputs = tuple([read(x) for x in node.inputs])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backends import c
-from backends.c import C
+from backends.c import TYPES, C, bare
 
 from .kernel import Kernel
 from .layout import Buffer, View, itemsize
@@ -18,22 +18,17 @@ from .loops import REDUCTIONS, Access
 from .program import Step, Var
 from .schedule import Loop
 
-__all__ = ["TYPES", "LoopText", "number_text"]
+__all__ = ["LoopText", "number_text"]
 
-TYPES = {
-    "float32": "float", "float64": "double", "bool": "uint8_t", "int8": "int8_t",
-    "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint8": "uint8_t",
-    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
-}  # fmt: skip
 LONG = 2048
 """Sums of more float32 numbers than this are added up in float64."""
 STACK = 16384
 """Bytes of a row that may lie on the stack between two stages; more goes to scratch memory."""
 
 
-def number_text(var: Var, names: dict[Var, str]) -> C:
-    """A Python number as C: written out, or by the name of a variable."""
-    return c.weak(names[var], var.value) if var in names else c.literal(var.value)
+def number_text(var: Var, names: dict[Var, str]) -> Any:
+    """A Python number as C: by the name of a variable, or the number itself, to be written out."""
+    return C(names[var], None, float) if var in names else var.value
 
 
 class LoopText:
@@ -191,7 +186,7 @@ class LoopText:
                 continue
             value = _computed(step, inputs)
             name = self._fresh("v")
-            inner.append(f"const {TYPES[out.dtype or '']} {name} = {value.text};")
+            inner.append(f"const {TYPES[out.dtype or '']} {name} = {bare(value.text)};")
             local[out] = C(name, out.dtype)
             if out in self.crossing:
                 inner.append(f"{self.names[out]}[c] = {name};")
@@ -243,13 +238,11 @@ class LoopText:
             loads[key] = C(name, var.dtype)
         return loads[key]
 
-    def _number(self, var: Var) -> C:
-        if not self.is_number(var):
-            return c.literal(var.value)
-        if var not in self.names:
+    def _number(self, var: Var) -> Any:
+        if self.is_number(var) and var not in self.names:
             self.names[var] = f"n{len(self.numbers)}"
             self.numbers.append(var)
-        return c.weak(self.names[var], var.value)
+        return number_text(var, self.names)
 
     def _row_step(self, step: Step, indent: str) -> list[str]:
         """A step that has one element per row."""
@@ -266,7 +259,7 @@ class LoopText:
         out = step.output
         name = self._fresh("w")
         value = _computed(step, inputs)
-        lines.append(f"{indent}const {TYPES[out.dtype or '']} {name} = {value.text};")
+        lines.append(f"{indent}const {TYPES[out.dtype or '']} {name} = {bare(value.text)};")
         self.local[out] = C(name, out.dtype)
         if out in self.loop.outputs:
             lines.append(f"{indent}{self._element(self.views[out], self._how(out))} = {name};")
@@ -309,10 +302,15 @@ def _computed(step: Step, inputs: list[C]) -> C:
     """What a step computes, in the dtype of its result."""
     dtype = step.output.dtype or ""
     if step.op.name == "one_hot":
-        return c.cast(C(f"(c == {inputs[0].text})", "bool"), dtype)
+        return C(f"(c == {inputs[0]})", "bool").astype(dtype)
     if step.op.name in ("astype", "identity"):
-        return c.cast(inputs[0], dtype)
-    return c.cast(step.op.forward(c, *inputs, **step.params), dtype)
+        return _text(inputs[0]).astype(dtype)
+    return _text(step.op.forward(c, *inputs, **step.params)).astype(dtype)
+
+
+def _text(x: Any) -> C:
+    """C text, also of a Python number."""
+    return x if isinstance(x, C) else C(c.literal(x, "float64"), None, type(x), x)
 
 
 def _extreme(dtype: str, kind: str) -> str:

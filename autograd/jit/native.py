@@ -1,7 +1,8 @@
 """Runs a program as native code: its C is built, bound to memory, and called.
 
-A call costs a few microseconds beside the work itself: pointers of what stays are bound once, an
-argument's pointer is read from the array object, and results are arrays made for the call.
+A call costs a few microseconds beside the work itself.  Pointers to what stays are bound once.
+Those of arguments and results are read from the array objects by the C itself: asking NumPy for
+one takes longer than a small layer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import backends
 
 from . import processor
 from .build import build
-from .layout import View, itemsize
+from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
 from .render import render
 from .schedule import Schedule
@@ -25,82 +26,118 @@ __all__ = ["Native"]
 
 
 class Native:
-    """A program compiled for this machine: see `Replay` for `run`."""
+    """A program compiled for this machine.
+
+    `run(values)` takes the values of `inputs`, assigns what the program assigns, and returns its
+    results and gradients.
+    """
 
     kind = "native"
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.schedule = Schedule(program, processor.target())
-        self.rendered = rendered = render(self.schedule)
-        self.source = rendered.source
-        functions = [part for part in rendered.parts if isinstance(part, str)]
-        self.library = build(self.source, functions) if functions else None
+        self.rendered = render(self.schedule, DATA)
+        self.source = self.rendered.source
+        self.inputs = [v for v in program.inputs if v.source != "leaf"]
+        functions = [part for part in self.rendered.parts if isinstance(part, str)]
+        self.library = build(self.source, functions)
+        self.outside: dict[int, Any] = {}
+        """The arrays that the table of pointers leads to, by the place in it."""
         self._memory()
-        self.parts = [
-            self._function(part) if isinstance(part, str) else self._host(part)
-            for part in rendered.parts
-        ]
+        self.run: Callable[[Sequence[Any]], Sequence[Any]] = self._run()
 
     def _memory(self) -> None:
-        """The arena, scratch memory, and a table of pointers to what lies outside."""
-        rendered, given = self.rendered, self.schedule.given
-        self.arena = _aligned(rendered.arena)
-        self.scratch = _aligned(rendered.work)
+        """The arena, scratch memory, and tables of pointers and numbers."""
+        given = self.schedule.given
+        self.arena = _aligned(self.rendered.arena)
+        self.scratch = _aligned(self.rendered.work)
         self.pointers = (ctypes.c_void_p * max(len(given), 1))()
-        self.outside: dict[int, Any] = {}
-        """The arrays that the pointers lead to."""
-        self.arguments: list[tuple[int, int]] = []
-        places = {var: i for i, var in enumerate(self.program.inputs)}
-        views = self.schedule.views
-        for var in self.program.given:
-            if var.dtype is None:
-                continue
-            buffer = views[var].buffer
-            if buffer.kind in ("argument", "gradient"):
-                self.arguments.append((buffer.order, places[var]))
-            else:
-                array = buffer.owner.raw if buffer.kind == "leaf" else buffer.owner
-                self.pointers[buffer.order] = array.ctypes.data
-                self.outside[buffer.order] = array
-        for buffer in given:
-            if buffer.kind == "leaf" and self.pointers[buffer.order] is None:
-                self.pointers[buffer.order] = buffer.owner.raw.ctypes.data
-                self.outside[buffer.order] = buffer.owner.raw
-        self.results = [
-            (buffer.order, var.shape, np.dtype(buffer.dtype))
-            for var, buffer in self.schedule.results.items()
-        ]
-        self.ends = [self.schedule.results[var].order for var in self.program.results]
-        self.ends += [
-            self.schedule.results[var].order for _, var in self.program.gradients if var is not None
-        ]
-        self.number_order = [
-            v for v in self.program.inputs if v.dtype is None
-        ]
-        self.numbers = [places[v] for v in self.number_order]
-        self.given_numbers: list[Any] = []
+        self.objects = (ctypes.c_void_p * max(len(given), 1))()
+        self.numbers = self.rendered.numbers
         self.values = (ctypes.c_double * max(len(self.numbers), 1))()
         self.words = (ctypes.c_uint64 * max(len(self.numbers), 1))()
+        self.given_numbers: list[Any] = []
+        for buffer in given:
+            if buffer.kind in ("leaf", "constant"):
+                self._point(buffer, buffer.owner.raw if buffer.kind == "leaf" else buffer.owner)
 
-    def _function(self, name: str) -> Callable[[], None]:
-        function = getattr(self.library, name)
-        function.restype = ctypes.c_int
-        arguments = (
-            ctypes.c_void_p(self.arena.ctypes.data), self.pointers, self.values, self.words,
-            ctypes.c_void_p(self.scratch.ctypes.data),
-        )  # fmt: skip
-        return lambda: function(*arguments)
+    def _point(self, buffer: Buffer, array: Any) -> None:
+        self.outside[buffer.order] = array
+        self.pointers[buffer.order] = array.ctypes.data
+
+    def _run(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
+        """The function that fills the tables and calls the parts, as straight Python."""
+        schedule, names = self.schedule, self._names()
+        lines = ["def run(values):"]
+        taken = "".join(f"v{i}, " for i in range(len(self.inputs)))
+        lines += [f"    {taken}= values"] if taken else []
+        numbers = []
+        for i, var in enumerate(self.inputs):
+            if var.dtype is None:
+                at = self.numbers.index(var)
+                numbers.append((at, i))
+                lines.append(f"    numbers[{at}] = v{i}")
+                if type(var.example) is int:
+                    lines.append(f"    words[{at}] = v{i} & 0xFFFFFFFFFFFFFFFF")
+                continue
+            buffer = schedule.views[var].buffer
+            lines.append(f"    if not v{i}.flags.c_contiguous: v{i} = in_one_piece(v{i})")
+            lines.append(self._hand_over(f"v{i}", buffer.order))
+        for var, buffer in schedule.results.items():
+            z, shape = f"z{buffer.order}", tuple(var.shape)
+            names[f"t{buffer.order}"] = np.dtype(buffer.dtype)
+            lines.append(f"    {z} = empty({shape}, t{buffer.order})")
+            lines.append(self._hand_over(z, buffer.order))
+        if numbers and any(not isinstance(part, str) for part in self.rendered.parts):
+            told = ", ".join(f"v{i}" for _, i in sorted(numbers))
+            lines.append(f"    given_numbers[:] = {told},")
+        for i, part in enumerate(self.rendered.parts):
+            if isinstance(part, str):
+                lines.append(f"    if part{i}(*arguments): failed()")
+            else:
+                lines.append(f"    part{i}()")
+        ends = [*self.program.results, *[g for _, g in self.program.gradients if g is not None]]
+        out = "".join(f"z{schedule.results[var].order}, " for var in ends)
+        lines.append(f"    return {out or '()'}")
+        exec("\n".join(lines) + "\n", names)
+        run: Callable[[Sequence[Any]], Sequence[Any]] = names["run"]
+        return run
+
+    def _hand_over(self, array: str, order: int) -> str:
+        """A line that tells the C where an array is."""
+        keep = f"outside[{order}] = {array}; " * self.rendered.has_hosts
+        if DATA is None:
+            return f"    {keep}pointers[{order}] = {array}.ctypes.data"
+        return f"    {keep}objects[{order}] = id({array})"
+
+    def _names(self) -> dict[str, Any]:
+        names: dict[str, Any] = {
+            "numbers": self.values, "words": self.words, "objects": self.objects,
+            "pointers": self.pointers, "outside": self.outside, "empty": np.empty,
+            "in_one_piece": np.ascontiguousarray, "given_numbers": self.given_numbers,
+            "failed": _failed,
+            "arguments": (
+                ctypes.c_void_p(self.arena.ctypes.data), self.pointers, self.values, self.words,
+                ctypes.c_void_p(self.scratch.ctypes.data), self.objects,
+            ),
+        }  # fmt: skip
+        for i, part in enumerate(self.rendered.parts):
+            if isinstance(part, str):
+                names[f"part{i}"] = getattr(self.library, part)
+                names[f"part{i}"].restype = ctypes.c_int
+            else:
+                names[f"part{i}"] = self._host(part)
+        return names
 
     def _host(self, step: Step) -> Callable[[], None]:
         """A step that NumPy computes, from and to the program's own memory."""
-        schedule, op = self.schedule, step.op
-        numbers = {v: i for i, v in enumerate(self.number_order)}
+        schedule, op, xp = self.schedule, step.op, backends.get("numpy")
 
         def read(var: Var) -> Any:
             if var.dtype is not None:
                 return self._array(schedule.views[var])
-            return self.given_numbers[numbers[var]] if var in numbers else var.value
+            return self.given_numbers[self.numbers.index(var)] if var in self.numbers else var.value
 
         def run() -> None:
             raws = [read(var) for var in step.inputs]
@@ -108,43 +145,25 @@ class Native:
             for var, raw in zip(step.outputs, found if op.outputs else (found,), strict=True):
                 self._array(schedule.views[var])[...] = raw
 
-        xp = backends.get("numpy")
         return run
 
     def _array(self, view: View) -> Any:
         """The elements of a view, as an array on their memory."""
         buffer, start = view.buffer.root()
         size = itemsize(buffer.dtype)
-        if buffer.kind == "temporary":
-            memory = self.arena[buffer.offset : buffer.offset + buffer.bytes]
-        else:
-            memory = self.outside[buffer.order]
+        memory = (
+            self.arena[buffer.offset : buffer.offset + buffer.bytes]
+            if buffer.kind == "temporary"
+            else self.outside[buffer.order]
+        )
         return np.ndarray(
-            view.shape, buffer.dtype, memory, (start + view.offset) * size,
+            view.shape, backends.dtype(buffer.dtype), memory, (start + view.offset) * size,
             tuple([s * size for s in view.strides]),
         )  # fmt: skip
 
-    def run(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Run the program on the values of `program.given`; those of `program.ends()`."""
-        pointers = self.pointers
-        for order, place in self.arguments:
-            array = values[place]
-            if not array.flags.c_contiguous:
-                array = np.ascontiguousarray(array)
-            self.outside[order] = array
-            pointers[order] = array.ctypes.data
-        made = self.outside
-        for order, shape, dtype in self.results:
-            array = made[order] = np.empty(shape, dtype)
-            pointers[order] = array.ctypes.data
-        self.given_numbers = [values[place] for place in self.numbers]
-        for i, number in enumerate(self.given_numbers):
-            self.values[i] = number
-            if type(number) is int:
-                self.words[i] = number & 0xFFFFFFFFFFFFFFFF
-        for part in self.parts:
-            part()
-        return [made[order] for order in self.ends]
+
+def _failed() -> None:
+    raise IndexError("an index is out of range")
 
 
 def _aligned(size: int) -> Any:
@@ -154,3 +173,14 @@ def _aligned(size: int) -> Any:
     return memory[start : start + max(size, 1)]
 
 
+def _data_offset() -> int | None:
+    """Where in an array object its data pointer lies; None where it is not found."""
+    array = np.empty(3)
+    for offset in (16, 24, 32, 40):
+        found = ctypes.c_void_p.from_address(id(array) + offset).value
+        if found == array.ctypes.data:
+            return offset
+    return None
+
+
+DATA = _data_offset()

@@ -24,18 +24,19 @@ class Var:
     """One value of a program.
 
     `dtype` is its name, or None for a Python number, which takes the dtype of what it meets.
-    `source` says where it comes from: "argument", "leaf", "gradient" (of a leaf), "constant", "number" or "step"; `value`
-    is then the argument's place, the tensor, the constant itself, or (owner, name) of a number; of
-    a Python number that a step computes it is an example.
+    `source` says where it comes from: "argument", "leaf", "gradient" (of a leaf), "constant",
+    "number" or "step"; `value` is then the argument's place, the tensor, the constant itself, or (owner, name) of a number.
+    Of a Python number `example` is the value that was recorded.
     """
 
-    __slots__ = ("dtype", "number", "shape", "source", "value")
+    __slots__ = ("dtype", "example", "number", "shape", "source", "value")
 
     def __init__(
-        self, number: int, shape: tuple[int, ...], dtype: str | None, source: str, value: Any = None
-    ) -> None:
+        self, number: int, shape: tuple[int, ...], dtype: str | None, source: str, value: Any = None,
+        example: Any = None,
+    ) -> None:  # fmt: skip
         self.number, self.shape, self.dtype = number, shape, dtype
-        self.source, self.value = source, value
+        self.source, self.value, self.example = source, value, example
 
     @property
     def size(self) -> int:
@@ -127,14 +128,15 @@ class Program:
             yield write.value
 
     def new(
-        self, shape: tuple[int, ...], dtype: str | None, source: str = "step", value: Any = None
-    ) -> Var:
+        self, shape: tuple[int, ...], dtype: str | None, source: str = "step", value: Any = None,
+        example: Any = None,
+    ) -> Var:  # fmt: skip
         """A variable that there was not yet."""
         if not self.count:
             known = [v.number for s in self.steps for v in (*s.inputs, *s.outputs)]
             self.count = 1 + max([v.number for v in self.given] + known, default=-1)
         self.count += 1
-        return Var(self.count - 1, tuple(shape), dtype, source, value)
+        return Var(self.count - 1, tuple(shape), dtype, source, value, example)
 
     def swap_ends(self, swapped: dict[Var, Var]) -> None:
         """What is returned, assigned or left in `.grad` is another variable now."""

@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import names
+from backends import c
+from backends.c import TYPES
+
 from .kernel import Kernel
 from .layout import View, itemsize
-from .loop_text import TYPES, LoopText, number_text
+from .loop_text import LoopText, number_text
 from .memory import plan_memory
 from .program import Program, Step, Var
 from .schedule import Call, Fill, Host, Loop, Schedule
@@ -29,17 +31,28 @@ class Rendered:
     arena: int
     work: int
     schedule: Schedule
+    numbers: list[Var]
+    """The Python numbers that are handed over, in this order."""
     kernels: list[tuple[Kernel, list[Step]]] = field(default_factory=list)
 
+    @property
+    def has_hosts(self) -> bool:
+        """Whether Python computes some steps."""
+        return any(not isinstance(part, str) for part in self.parts)
 
-def render(schedule: Schedule) -> Rendered:
-    """The C of a schedule."""
-    return _Renderer(schedule).rendered
+
+def render(schedule: Schedule, data: int | None = None) -> Rendered:
+    """The C of a schedule.
+
+    `data` is where in an array object its data pointer lies: the C then reads the pointers of
+    arguments and results from the objects.
+    """
+    return _Renderer(schedule, data).rendered
 
 
 class _Renderer:
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, data: int | None) -> None:
+        self.schedule, self.data = schedule, data
         self.arena = plan_memory(schedule)
         self.functions: dict[str, str] = {}
         """Text of a function without its name → its name."""
@@ -60,13 +73,24 @@ class _Renderer:
         for part in parts:
             if isinstance(part, Step):
                 names_.append(part)
-            elif part:
+            elif part or not bodies:
                 name = f"part{len(bodies)}"
                 names_.append(name)
-                bodies.append(self._function(name, part))
+                bodies.append(self._function(name, part if bodies else self._pointers() + part))
         includes = [f'#include "{header}.h"' for header in self.headers]
         source = "\n".join([*includes, "", *self.definitions, *bodies])
-        self.rendered = Rendered(source, names_, self.arena, self.work, schedule, self.kernels)
+        self.rendered = Rendered(
+            source, names_, self.arena, self.work, schedule, self.number_order, self.kernels
+        )
+
+    def _pointers(self) -> list[str]:
+        """Lines that read the pointers of arguments and results from the array objects."""
+        if self.data is None:
+            return []
+        return [
+            f"    g[{b.order}] = *(char **)(o[{b.order}] + {self.data}); /* {b.kind} */"
+            for b in self.schedule.given if b.kind in ("argument", "gradient", "result")
+        ]  # fmt: skip
 
     # --- numbers ---
 
@@ -85,11 +109,9 @@ class _Renderer:
         for step in self.schedule.numbers:
             var = step.output
             inputs = [self._number(v) for v in step.inputs]
-            from backends import c
-
             value = step.op.forward(c, *inputs, **step.params)
             self.number_names[var] = f"n{var.number}"
-            lines.append((f"n{var.number}", f"    const double n{var.number} = {value.text};"))
+            lines.append((f"n{var.number}", f"    const double n{var.number} = {value};"))
         return lines
 
     def _number(self, var: Var) -> Any:
@@ -164,10 +186,8 @@ class _Renderer:
         address = self._address(view)
         if value == 0:
             return f"    memset({address}, 0, {count * itemsize(view.buffer.dtype)});"
-        from backends import c
-
         kind = TYPES[view.buffer.dtype]
-        number = c.cast(c.literal(value), view.buffer.dtype).text
+        number = c.literal(value, view.buffer.dtype)
         return f"    for (long i = 0; i < {count}; i++) (({kind} *){address})[i] = {number};"
 
     def _free(self, name: str) -> str:
@@ -190,8 +210,9 @@ class _Renderer:
         and as whole numbers (u), and scratch memory."""
         text = "\n".join(lines)
         used = [line for key, line in self.number_lines if _mentions(key, text, self.number_lines)]
-        head = f"int {name}(char *arena, char *const *g, const double *n, const uint64_t *u, char *work) {{"
-        return "\n".join([head, *used, *lines, "    (void)n, (void)u, (void)g, (void)arena, (void)work;",
+        head = (f"int {name}(char *arena, char **g, const double *n, const uint64_t *u, char *work,\n"
+        f"    char *const *o) {{")
+        return "\n".join([head, *used, *lines, "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;",
                           "    return 0;", "}", ""])  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class Replay:
     kind = "replay"
 
     def __init__(self, program: Program, backend: str = "numpy") -> None:
-        self.program = program
+        self.program, self.inputs = program, program.inputs
         self.source, names = source_of(program, backend)
         filename = f"<step {next(_numbers)}>"
         linecache.cache[filename] = len(self.source), None, self.source.splitlines(True), filename

@@ -1,93 +1,130 @@
-"""A program bound to the tensors it reads and assigns, ready to be called."""
+"""A program bound to the tensors it reads and assigns, ready to be called.
+
+What is done per call besides the work itself is written as straight Python, like the functions
+that record: check that the program still holds, hand over pointers and numbers, wrap results.
+`print(inspect.getsource(step.call))` shows it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import linecache
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
-from ..calls import rebuild
 from ..node import tick
 from ..tensor import Tensor
 from .capture import SLOT, Capture
 from .program import Program
 
-__all__ = ["Bound"]
+__all__ = ["MISS", "Bound"]
+
+MISS = object()
+"""What a call returns where the program does not hold for it: nothing has been computed."""
+
+_numbers = count()
 
 
 class Bound:
     """One specialisation of a function: its program, and how to run it.
 
-    `fits()` tells whether what the program takes for granted still holds: the tensors it reads
-    have the arrays they had, and what a recording said that it depends on has not changed.
+    `call(leaves)` takes what the structure of arguments holds, and returns what the function
+    would, or `MISS`: where a tensor has other data, shape or dtype than was recorded, or what a
+    recording said that it depends on has changed.
     """
 
     def __init__(self, capture: Capture, program: Program, make: Callable[[Program], Any]) -> None:
-        self.program, self.template = program, capture.template
-        self.guards = capture.guards
+        self.program, self.template, self.guards = program, capture.template, capture.guards
         self.runner = make(program)
         self.kind: str = self.runner.kind
-        held = [(v.value, v.value.raw) for v in program.given if v.source == "leaf"]
-        held += [(w.leaf, w.leaf.raw) for w in program.writes]
-        self.leaves = list({id(leaf): (leaf, raw) for leaf, raw in held}.values())
-        self.needs = [(leaf, leaf.requires_grad) for leaf, _ in self.leaves]
         read = {v.value for v in program.given if v.source == "gradient"}
         self.gradients = [
-            (leaf, leaf in read) for leaf, had in capture.before.items() if leaf in read or had is None
+            (leaf, leaf in read)
+            for leaf, before in capture.before.items() if leaf in read or before is None
+        ]  # fmt: skip
+        self.names: dict[str, Any] = {
+            "MISS": MISS, "Tensor": Tensor, "tick": tick, "run": self.runner.run,
+            "template": capture.template, "filled": _filled, "guards": self.guards,
+            "new": object.__new__, "NO_PARAMS": {},
+        }  # fmt: skip
+        text = "\n".join(["def call(leaves):", *self._checks(capture), *self._work(capture)]) + "\n"
+        filename = f"<call {next(_numbers)}>"
+        linecache.cache[filename] = len(text), None, text.splitlines(True), filename
+        exec(compile(text, filename, "exec"), self.names)
+        self.call: Callable[[Sequence[Any]], Any] = self.names["call"]
+
+    def _checks(self, capture: Capture) -> list[str]:
+        """Lines that return MISS where the program does not hold."""
+        lines = []
+        for i, leaf in capture.kinds.items():
+            lines.append(f"    x{i} = leaves[{i}]{'.raw' if leaf.is_tensor else ''}")
+            if leaf.dtype is None:
+                continue
+            self.names[f"d{i}"] = leaf.dtype
+            lines.append(
+                f"    if x{i}.shape != {leaf.shape} or x{i}.dtype is not d{i}: "
+                f"return MISS"
+            )
+        held = [v.value for v in self.program.given if v.source == "leaf"]
+        held += [w.leaf for w in self.program.writes]
+        for i, leaf in enumerate({id(x): x for x in held}.values()):
+            self.names |= {f"p{i}": leaf, f"r{i}": leaf.raw}
+            lines.append(
+                f"    if p{i}.raw is not r{i} or p{i}.requires_grad is not {leaf.requires_grad}: "
+                "return MISS"
+            )
+        for i, (leaf, reads) in enumerate(self.gradients):
+            self.names[f"q{i}"] = leaf
+            lines.append(f"    if q{i}._grad is {'None' if reads else 'not None'}: return MISS")
+        for i, guard in enumerate(self.guards):
+            self.names[f"holds{i}"] = guard
+            lines.append(f"    if not holds{i}(): return MISS")
+        return lines
+
+    def _work(self, capture: Capture) -> list[str]:
+        """Lines that run the program."""
+        lines, given = [], []
+        for i, host in enumerate(self.program.numbers):
+            self.names[f"host{i}"] = host
+            lines.append(f"    n{i} = host{i}()")
+        for i, var in enumerate(self.runner.inputs):
+            if var.source == "argument":
+                given.append(f"x{var.value}")
+            elif var.source == "number":
+                given.append(f"n{var.value[0]}[{var.value[1]!r}]")
+            else:
+                self.names[f"g{i}"] = var.value
+                given.append(f"g{i}.raw" if var.source == "leaf" else f"g{i}.grad.raw")
+        results = [f"z{i}" for i in range(len(self.program.results))]
+        kept = [
+            (leaf, None if g is None else f"h{i}")
+            for i, (leaf, g) in enumerate(self.program.gradients)
         ]
-        self.given = [(v.source, v.value) for v in program.inputs]
-        self.results = len(program.results)
-
-    def fits(self) -> bool:
-        """Whether the program may be run."""
-        for leaf, raw in self.leaves:
-            if leaf.raw is not raw:
-                return False
-        for leaf, needs in self.needs:
-            if leaf.requires_grad is not needs:
-                return False
-        for leaf, read in self.gradients:
-            if (leaf._grad is not None) is not read:
-                return False
-        return all([guard() for guard in self.guards])
-
-    def __call__(self, arguments: list[Any]) -> Any:
-        """What the function returns for these raw arguments; what it assigns is assigned."""
-        numbers = [compute() for compute in self.program.numbers]
-        values = []
-        for source, value in self.given:
-            if source == "argument":
-                values.append(arguments[value])
-            elif source == "leaf":
-                values.append(value.raw)
-            elif source == "number":
-                values.append(numbers[value[0]][value[1]])
-            elif source == "gradient":
-                values.append(getattr(value._grad, "raw", value._grad))
-        found = iter(self.runner.run(values))
-        results = [Tensor.of(next(found)) for _ in range(self.results)]
-        for write in self.program.writes:
-            write.leaf.order = tick()
-        for leaf, gradient in self.program.gradients:
-            leaf._grad = None if gradient is None else next(found)
-        rest = iter(results)
-        return _filled(self.template, rest)
+        out = results + [name for _, name in kept if name is not None]
+        lines.append(f"    {', '.join(out)}{',' * bool(out)}{' = ' * bool(out)}run(({', '.join(given)}{',' * bool(given)}))")
+        for i, write in enumerate(self.program.writes):
+            self.names[f"w{i}"] = write.leaf
+            lines.append(f"    w{i}.order = tick()")
+        for i, (leaf, name) in enumerate(kept):
+            self.names[f"l{i}"] = leaf
+            lines.append(f"    l{i}._grad = {name}")
+        if self.template is SLOT:
+            lines.append(f"    return Tensor.of({results[0]})")
+        else:
+            made = ", ".join(f"Tensor.of({z})" for z in results)
+            lines.append(f"    return filled(template, iter(({made}{',' * bool(made)})))")
+        return lines
 
 
 def _filled(template: Any, results: Any) -> Any:
     """What the function returned, with these tensors in the places of the first call's."""
     if template is SLOT:
         return next(results)
-    leaves: list[Any] = []
-
-    def collect(tree: Any) -> None:
-        if isinstance(tree, dict):
-            for branch in tree.values():
-                collect(branch)
-        elif isinstance(tree, (list, tuple)):
-            for branch in tree:
-                collect(branch)
-        elif tree is not None:
-            leaves.append(next(results) if tree is SLOT else tree)
-
-    collect(template)
-    return rebuild(template, iter(leaves))
+    if isinstance(template, dict):
+        return {key: _filled(branch, results) for key, branch in template.items()}
+    if isinstance(template, (list, tuple)):
+        branches = [_filled(branch, results) for branch in template]
+        return (
+            type(template)(*branches) if hasattr(template, "_fields") else type(template)(branches)
+        )
+    return template

@@ -45,7 +45,7 @@ def constants(program: Program) -> Program:
             weak = namespaces[type(raw)] is python
             if weak == (step.output.dtype is None):
                 var = step.output
-                var.source, var.value = "constant", raw
+                var.source, var.value, var.example = "constant", raw, raw
                 program.given.append(var)
                 continue
         steps.append(step)
