@@ -106,6 +106,11 @@ class Generator:
             self.position += n
             return self.key, start
 
+    def back(self, n: int) -> None:
+        """Go n words back: they were taken in vain."""
+        with self._lock:
+            self.position -= n
+
 
 _shared = Generator()
 _own: ContextVar[Generator | None] = ContextVar("autograd.random", default=None)

@@ -23,6 +23,7 @@ examples:
   glassgrad train                        the gallery: networks of every kind on real data
   glassgrad train digits_cnn             one of them, written to glassgrad-train/digits_cnn/
   glassgrad doctor                       what this machine has, and how to get what it lacks
+  glassgrad cache --clear                remove the programs that jit has compiled
 
 AUTOGRAD_BACKEND=cupy is the same choice as --backend cupy, for any program that uses Glassgrad.
 """
@@ -59,10 +60,8 @@ def _run(argv: Sequence[str] | None) -> int:
     if args.command is None:
         parser.print_help()
         return 0
-    if args.command == "doctor":
-        from backends import doctor
-
-        return doctor.main(as_json=args.json)
+    if args.command in ("doctor", "cache"):
+        return _doctor(args) if args.command == "doctor" else _cache(args)
     return _guarded(args, _train if args.command == "train" else _demo)
 
 
@@ -116,6 +115,8 @@ def _parser() -> Parser:
         command.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
     doctor = commands.add_parser("doctor", help="what this machine has, and how to get the rest")
     doctor.add_argument("--json", action="store_true", help="for programs to read")
+    cache = commands.add_parser("cache", help="where compiled programs lie, and how many")
+    cache.add_argument("--clear", action="store_true", help="remove them")
     return parser
 
 
@@ -142,6 +143,29 @@ def _train(args: argparse.Namespace) -> int:
     for fault in faults:
         print(f"goal missed: {fault}", file=sys.stderr)
     return 1 if faults else 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from autograd.jit import health
+    from backends import doctor
+
+    found = doctor.findings() + health.findings()
+    print(doctor.report(found, args.json).rstrip())
+    return 0 if doctor.healthy(found) else 1
+
+
+def _cache(args: argparse.Namespace) -> int:
+    from autograd.jit.store import LIMIT, Store, user_folder
+
+    try:
+        store = Store(user_folder())
+        told = f"removed {store.clear()}" if args.clear else f"{store.usage()}"
+    except OSError as error:
+        print(f"glassgrad cache: {error}", file=sys.stderr)
+        return 2
+    limit = "" if args.clear else f" (at most {LIMIT / 1e6:.0f} MB are kept)"
+    print(f"{store.folder}: {told}{limit}")
+    return 0
 
 
 def _guarded(args: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:

@@ -8,14 +8,14 @@
         optimizer.zero_grad()
         return loss
 
-The first two calls run as they stand, and are recorded.  If both recordings are the same program,
-it is compiled, and later calls with arguments of the same shapes and dtypes run the program.
+The first call with arguments of some shapes and dtypes runs as it stands.  At the second the
+function is called twice to be recorded, which changes nothing: a value that differs from one
+recording to the next is no constant, and is named.  Then the program is compiled and run.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
@@ -31,7 +31,7 @@ from .compare import difference
 from .errors import CaptureError
 from .program import Program
 from .replay import Replay
-from .run import MISS, Bound
+from .run import FAILED, MISS, Bound
 from .simplify import simplified
 
 __all__ = ["CaptureError", "Jitted", "facts", "jit"]
@@ -39,8 +39,11 @@ __all__ = ["CaptureError", "Jitted", "facts", "jit"]
 KEPT = 16
 """Specialisations of one function that are kept; the least recently used goes."""
 
-TRIALS = 5
-"""Calls that are recorded until two in a row agree."""
+VARIANTS = 4
+"""Specialisations for arguments of the same kind, which differ in what they depend on besides."""
+
+TRIALS = 4
+"""How often a function is recorded until two recordings in a row agree."""
 
 facts: list[Callable[[], Any]] = [lambda: current().recording, backends.current]
 """What else a recording depends on, such as whether a model trains; asked before each call."""
@@ -55,12 +58,19 @@ def mode() -> str:
 
 
 class Jitted:
-    """A function that is recorded, compiled and run: see `jit`."""
+    """A function that is recorded, compiled and run: see `jit`.
 
-    def __init__(self, function: Callable[..., Any], strict: bool = True) -> None:
+    `strict` raises `CaptureError` for what cannot be recorded; else the function runs as it stands
+    from then on, and `reason` says why.  With `at_once` the very first call is compiled, which asks
+    that all weights be there.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], strict: bool = True, at_once: bool = False
+    ) -> None:
         update_wrapper(self, function)
-        self.function, self.strict = function, strict
-        self.known: OrderedDict[Any, Bound | Trial] = OrderedDict()
+        self.function, self.strict, self.at_once = function, strict, at_once
+        self.known: OrderedDict[Any, list[Bound]] = OrderedDict()
         self.last: tuple[list[Any], Bound] | None = None
         """The specialisation that ran last, and the facts then."""
         self.reason: str | None = None
@@ -69,59 +79,60 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.reason is not None or current().watcher is not None:
             return self.function(*args, **kwargs)
-        flat = not kwargs and _all_leaves(args)
+        flat = not kwargs and all([x.__class__ is Tensor for x in args])
         leaves: Any = args if flat else flatten((args, kwargs))
         now = [fact() for fact in facts]
         last = self.last
-        if last is not None and now == last[0] and flat:
+        if last is not None and flat and now == last[0]:
             result = last[1].call(leaves)
             if result is not MISS:
-                return result
+                return result if result is not FAILED else self.function(*args)
         key = tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
-        known = self.known.get(key)
-        if isinstance(known, Bound):
-            result = known.call(leaves)
+        for bound in self.known.get(key, ()):
+            result = bound.call(leaves)
             if result is not MISS:
                 self.known.move_to_end(key)
-                if flat:
-                    self.last = now, known
-                return result
-        if mode() == "off":
+                self.last = (now, bound) if flat else None
+                return result if result is not FAILED else self.function(*args, **kwargs)
+        if mode() == "off" or key not in self.known and not self.at_once:
+            self.known.setdefault(key, [])
+            return self.function(*args, **kwargs)  # which also makes weights that are not there yet
+        bound_ = self._compiled(key, args, kwargs)
+        result = bound_.call(leaves) if bound_ is not None else MISS
+        if result is MISS or result is FAILED:
             return self.function(*args, **kwargs)
-        return self._record(key, known if isinstance(known, Trial) else Trial(), args, kwargs)
+        return result
 
-    def _record(self, key: Any, trial: Trial, args: Any, kwargs: Any) -> Any:
-        capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
-        if capture.program is None:
-            self._give_up(capture.reason or "it cannot be recorded")
-            return capture.result
-        program = capture.program
-        if trial.program is not None:
-            trial.difference = difference(trial.program, program)
-            if trial.difference is None:
-                self.known[key] = Bound(capture, simplified(program), _runner)
-                self.known.move_to_end(key)
-                while len(self.known) > KEPT:
-                    self.known.popitem(last=False)
-                return capture.result
-        trial.program, trial.calls = program, trial.calls + 1
-        self.known[key] = trial
-        if trial.calls == TRIALS:
-            self._give_up(f"it computes something else in each call: {trial.difference}")
-        return capture.result
+    def _compiled(self, key: Any, args: Any, kwargs: Any) -> Bound | None:
+        """A new specialisation; None where there can be none."""
+        known = self.known.setdefault(key, [])
+        if len(known) >= VARIANTS:
+            return self._give_up("what it depends on changes from call to call")
+        program, different = None, ""
+        for _ in range(TRIALS):
+            capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
+            if capture.program is None:
+                return self._give_up(capture.reason or "it cannot be recorded")
+            if program is not None:
+                told = difference(program, capture.program)
+                if told is None:
+                    break
+                different = told
+            program = capture.program
+        else:
+            return self._give_up(f"it computes something else in each call: {different}")
+        bound = Bound(capture, simplified(capture.program), _runner)
+        known.append(bound)
+        while len(self.known) > KEPT:
+            self.known.popitem(last=False)
+        return bound
 
     def _give_up(self, reason: str) -> None:
-        self.reason = reason
+        """Run the function as it stands from now on, and say why, once."""
+        if self.strict:
+            raise CaptureError(reason if reason.startswith("jit") else f"jit: {reason}")
+        self.reason, self.last = reason, None
         self.known.clear()
-        warnings.warn(
-            f"{getattr(self, '__name__', 'function')} runs without being compiled: {reason}",
-            stacklevel=names_level(),
-        )
-
-
-def names_level() -> int:
-    """How many frames up the user's line is, for a warning."""
-    return 4
 
 
 def _runner(program: Program) -> Any:
@@ -131,20 +142,6 @@ def _runner(program: Program) -> Any:
 
         return Native(program)
     return Replay(program)
-
-
-def _all_leaves(args: tuple[Any, ...]) -> bool:
-    """Whether no argument is a structure, or anything but a tensor."""
-    return all([x.__class__ is Tensor for x in args])
-
-
-class Trial:
-    """A function recorded, but not yet twice the same."""
-
-    def __init__(self) -> None:
-        self.program: Program | None = None
-        self.calls = 0
-        self.difference: str | None = None
 
 
 def _key(x: Any) -> Any:

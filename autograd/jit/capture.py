@@ -1,6 +1,7 @@
 """Capture: a function is called once with everything recorded, and what was recorded is a program.
 
-The call is a real one: it computes with the data given, and what it assigns is assigned.  Only
+The call computes with the data given, so that shapes are known and nothing has to be guessed; then
+all that it assigned is undone, random numbers are put back, and gradients are what they were.  Only
 what a graph can show is followed.  Data that leave it (`item()`, `bool()`, a NumPy array) could
 differ in the next call, and are refused: at once where `strict`, else the call goes on and
 `reason` says why there is no program.
@@ -9,7 +10,7 @@ differ in the next call, and are refused: at once where `strict`, else the call 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from backends import namespaces, python
 
@@ -22,6 +23,14 @@ from .errors import CaptureError
 from .program import Place, Program, Step, Var, Write
 
 __all__ = ["Capture"]
+
+
+class Host(Protocol):
+    """Computes numbers before each run."""
+
+    def __call__(self) -> dict[str, Any]: ...
+
+    def undo(self) -> None: ...
 
 
 class Kind(NamedTuple):
@@ -47,25 +56,26 @@ class Capture:
         self.kinds: dict[int, Kind] = {}
         """What each argument was like."""
         self.numbers: dict[Node, tuple[int, str]] = {}
-        self.hosts: list[Callable[[], dict[str, Any]]] = []
+        self.hosts: list[Host] = []
         self.stream: _Stream | None = None
         self.assigned: list[tuple[int, Tensor, Any, Node]] = []
         """(tick, leaf, place in it, new value), in the order of the program."""
         self.guards: list[Callable[[], bool]] = []
         self.before: dict[Node, Any] = {}
         """The gradient that each leaf had before the call touched it; ABSENT if that is unread."""
+        self.undone: list[Callable[[], None]] = []
         leaves = flatten(args)
         nodes = [self._argument(i, leaf) for i, leaf in enumerate(leaves)]
-        with record_everything(self):
-            returned = function(*rebuild(args, iter(nodes)))
-        self.returned = flatten(returned)
-        self.gradients = [(leaf, leaf._grad) for leaf in self.before]
-        self.program = None if self.reason else self._program()
-        self.result = rebuild(returned, iter([_detached(x) for x in self.returned]))
-        self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
-        for leaf, gradient in self.gradients:
-            if isinstance(gradient, Node):
-                leaf._grad = gradient.raw
+        try:
+            with record_everything(self):
+                returned = function(*rebuild(args, iter(nodes)))
+            self.returned = flatten(returned)
+            self.gradients = [(leaf, leaf._grad) for leaf in self.before]
+            self.program = None if self.reason else _Reader(self).program
+            self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
+        finally:
+            for undo in reversed(self.undone):
+                undo()
 
     def _argument(self, i: int, leaf: Any) -> Any:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
@@ -114,6 +124,13 @@ class Capture:
 
     def assigns(self, leaf: Tensor, data: Any, at: Any) -> None:
         """A leaf is about to get new data."""
+        old, order = leaf.raw.copy(), leaf.order
+
+        def undo() -> None:
+            leaf.raw[...] = old
+            leaf.order = order
+
+        self.undone.append(undo)
         if isinstance(data, (bool, int, float)):
             data = Tensor.of(data)
         elif not isinstance(data, Node):
@@ -128,10 +145,15 @@ class Capture:
     def gradient(self, leaf: Node) -> Any:
         """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
         if leaf not in self.before:
+            self._keep(leaf)
             if leaf._grad is not None and not isinstance(leaf._grad, Node):
                 leaf._grad = Tensor.of(leaf._grad)
             self.before[leaf] = leaf._grad
         return leaf._grad
+
+    def _keep(self, leaf: Node) -> None:
+        old = leaf._grad
+        self.undone.append(lambda: setattr(leaf, "_grad", old))
 
     def guard(self, holds: Callable[[], bool]) -> None:
         """The program is only right as long as this holds; it is asked before each run."""
@@ -139,14 +161,18 @@ class Capture:
 
     def forgets_gradient(self, leaf: Node) -> None:
         """The gradient of a leaf is about to be set to None, whatever it was."""
-        self.before.setdefault(leaf, ABSENT)
+        if leaf not in self.before:
+            self._keep(leaf)
+            self.before[leaf] = ABSENT
 
-    def number(self, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def number(self, compute: Host) -> dict[str, Any]:
         """Numbers that Python computes before each call, as tensors to compute with.
 
-        `compute` is called now, and again before each run.  Truth values stay what they are.
+        `compute` is called now, and again before each run; `compute.undo()` takes the last call
+        back.  Truth values stay what they are.
         """
         self.hosts.append(compute)
+        self.undone.append(compute.undo)
         found: dict[str, Any] = {}
         for name, value in compute().items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -164,16 +190,12 @@ class Capture:
             self.stream = _Stream(generator)
             self.stream.at = self.number(self.stream)
         stream = self.stream
-        generator().skip(count)
+        owner = generator()
+        owner.skip(count)
+        self.undone.append(lambda: owner.back(count))
         offset, stream.count = stream.count, stream.count + count
         drawn: Tensor = op(stream.at["key"], stream.at["start"], offset=offset, **params)
         return drawn
-
-    # --- the program ---
-
-    def _program(self) -> Program:
-        """What was recorded, as steps."""
-        return _Reader(self).program
 
 
 class _Stream:
@@ -184,15 +206,17 @@ class _Stream:
         self.at: dict[str, Any] = {}
 
     def __call__(self) -> dict[str, Any]:
-        key, start = self.generator().skip(self.count)
+        self.owner = self.generator()
+        self.taken = self.count
+        key, start = self.owner.skip(self.count)
         return {"key": key, "start": start}
+
+    def undo(self) -> None:
+        """Put the words of the last call back."""
+        self.owner.back(self.taken)
 
 
 ABSENT = object()
-
-
-def _detached(x: Any) -> Any:
-    return Tensor.of(x.raw) if isinstance(x, Tensor) else x
 
 
 def _still(x: Any) -> Any:

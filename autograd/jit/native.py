@@ -29,7 +29,7 @@ class Native:
     """A program compiled for this machine.
 
     `run(values)` takes the values of `inputs`, assigns what the program assigns, and returns its
-    results and gradients.
+    results and gradients; or None where it found an index out of range, and assigned nothing.
     """
 
     kind = "native"
@@ -45,7 +45,7 @@ class Native:
         self.outside: dict[int, Any] = {}
         """The arrays that the table of pointers leads to, by the place in it."""
         self._memory()
-        self.run: Callable[[Sequence[Any]], Sequence[Any]] = self._run()
+        self.run: Callable[[Sequence[Any]], Sequence[Any] | None] = self._run()
 
     def _memory(self) -> None:
         """The arena, scratch memory, and tables of pointers and numbers."""
@@ -94,7 +94,7 @@ class Native:
             lines.append(f"    given_numbers[:] = {told},")
         for i, part in enumerate(self.rendered.parts):
             if isinstance(part, str):
-                lines.append(f"    if part{i}(*arguments): failed()")
+                lines.append(f"    if part{i}(*arguments): return None")
             else:
                 lines.append(f"    part{i}()")
         ends = [*self.program.results, *[g for _, g in self.program.gradients if g is not None]]
@@ -116,7 +116,6 @@ class Native:
             "numbers": self.values, "words": self.words, "objects": self.objects,
             "pointers": self.pointers, "outside": self.outside, "empty": np.empty,
             "in_one_piece": np.ascontiguousarray, "given_numbers": self.given_numbers,
-            "failed": _failed,
             "arguments": (
                 ctypes.c_void_p(self.arena.ctypes.data), self.pointers, self.values, self.words,
                 ctypes.c_void_p(self.scratch.ctypes.data), self.objects,
@@ -160,10 +159,6 @@ class Native:
             view.shape, backends.dtype(buffer.dtype), memory, (start + view.offset) * size,
             tuple([s * size for s in view.strides]),
         )  # fmt: skip
-
-
-def _failed() -> None:
-    raise IndexError("an index is out of range")
 
 
 def _aligned(size: int) -> Any:

@@ -9,7 +9,7 @@ calls, constants, and numbers that Python computes before each call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -107,7 +107,7 @@ class Program:
 
     steps: list[Step] = field(default_factory=list)
     given: list[Var] = field(default_factory=list)
-    numbers: list[Callable[[], dict[str, Any]]] = field(default_factory=list)
+    numbers: list[Any] = field(default_factory=list)
     results: list[Var] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)

@@ -17,10 +17,11 @@ from ..tensor import Tensor
 from .capture import SLOT, Capture
 from .program import Program
 
-__all__ = ["MISS", "Bound"]
+__all__ = ["FAILED", "MISS", "Bound"]
 
-MISS = object()
-"""What a call returns where the program does not hold for it: nothing has been computed."""
+MISS, FAILED = object(), object()
+"""What a call returns where the program does not hold for it, or where it found that the data are
+wrong, such as an index out of range: nothing has been assigned."""
 
 _numbers = count()
 
@@ -43,9 +44,8 @@ class Bound:
             for leaf, before in capture.before.items() if leaf in read or before is None
         ]  # fmt: skip
         self.names: dict[str, Any] = {
-            "MISS": MISS, "Tensor": Tensor, "tick": tick, "run": self.runner.run,
-            "template": capture.template, "filled": _filled, "guards": self.guards,
-            "new": object.__new__, "NO_PARAMS": {},
+            "MISS": MISS, "FAILED": FAILED, "Tensor": Tensor, "tick": tick, "run": self.runner.run,
+            "template": capture.template, "filled": _filled,
         }  # fmt: skip
         text = "\n".join(["def call(leaves):", *self._checks(capture), *self._work(capture)]) + "\n"
         filename = f"<call {next(_numbers)}>"
@@ -101,7 +101,11 @@ class Bound:
             for i, (leaf, g) in enumerate(self.program.gradients)
         ]
         out = results + [name for _, name in kept if name is not None]
-        lines.append(f"    {', '.join(out)}{',' * bool(out)}{' = ' * bool(out)}run(({', '.join(given)}{',' * bool(given)}))")
+        lines.append(f"    made = run(({', '.join(given)}{',' * bool(given)}))")
+        lines.append("    if made is None:")
+        lines += [f"        host{i}.undo()" for i in range(len(self.program.numbers))]
+        lines.append("        return FAILED")
+        lines += [f"    {', '.join(out)}, = made"] if out else []
         for i, write in enumerate(self.program.writes):
             self.names[f"w{i}"] = write.leaf
             lines.append(f"    w{i}.order = tick()")

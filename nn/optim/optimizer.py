@@ -231,9 +231,10 @@ class Optimizer:
         ]
         if self.clip_value is not None or self.clip_norm is not None:
             found = clipped_tensors(found, self.clip_value, self.clip_norm)
-        numbers = watcher.number(self._numbers)
+        numbers = watcher.number(_Numbers(self))
         for i, group in enumerate(self.groups):
-            own = {k.partition(".")[2]: v for k, v in numbers.items() if k.startswith(f"{i}.")}
+            mark = self._mark(i)
+            own = {k[len(mark) :]: v for k, v in numbers.items() if k.startswith(mark)}
             decay = self._own[i].get("weight_decay", self.weight_decay) if self._own else 0
             decays = bool(decay or self.weight_decay)
             pull, shrink = own.pop("pull"), own.pop("shrink")
@@ -261,9 +262,15 @@ class Optimizer:
             if self._own:
                 lr, decay = rates[i], self._own[i].get("weight_decay", self.weight_decay)
             pull, shrink = self.decays(lr, decay)
-            found |= {f"{i}.pull": pull, f"{i}.shrink": shrink}
-            found |= {f"{i}.{key}": value for key, value in self.scalars(lr, decay).items()}
+            own = {"pull": pull, "shrink": shrink, **self.scalars(lr, decay)}
+            if len(self.groups) == 1:
+                return own
+            found |= {self._mark(i) + key: value for key, value in own.items()}
         return found
+
+    def _mark(self, i: int) -> str:
+        """What a group's numbers are told apart by, where there are several."""
+        return f"{i}." if len(self.groups) > 1 else ""
 
     def gather(self) -> list[list[Stretch]]:
         """The gradients, as (start, end, array) of each of the `groups`: what `step` takes."""
@@ -323,3 +330,17 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"{self.name}(lr={self.lr:g}, {len(self.params)} parameters, {self.steps} steps)"
+
+
+class _Numbers:
+    """The numbers of a recorded step, computed as the step is taken."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def __call__(self) -> dict[str, Any]:
+        return self.optimizer._numbers()
+
+    def undo(self) -> None:
+        """The step was not taken after all."""
+        self.optimizer.steps -= 1
