@@ -63,6 +63,9 @@ class State:
         return State(recording, self.scope, self.watcher)
 
 
+surroundings: list[Callable[[], Any]] = []
+"""What else decides what a call computes, such as whether a model trains: `jit` asks each."""
+
 _state: ContextVar[State] = ContextVar("autograd.state", default=State(True, None))  # noqa: B039
 current: Callable[[], State] = _state.get
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NoReturn
 
@@ -24,7 +24,7 @@ from . import namespaces
 from .c_text import SUFFIXES, TYPES, bare, literal
 from .errors import BackendError
 
-__all__ = ["SUFFIXES", "TYPES", "C", "bare", "literal", "name"]
+__all__ = ["SUFFIXES", "TYPES", "C", "bare", "literal", "name", "write"]
 
 name = "c"
 
@@ -218,6 +218,19 @@ def _power(x: C, n: C) -> C:
     if times in forms:
         return C(forms[times].format(suffix, bare(x.text), x.text), dtype)
     return _ufunc("power", x, n)
+
+
+def write(op: Any, operands: Sequence[C], params: dict[str, Any], dtype: str) -> C:
+    """An op's forward as text, for operands whose dtypes agree and a result of this dtype.
+
+    Integers of a byte, which NumPy would compute with in half precision, are float32 from the
+    start where the result is: as `autograd.dtypes.settle` has it.
+    """
+    narrow = ("bool", "int8", "uint8")
+    if dtype == "float32" and all(x.strong in narrow for x in operands):
+        operands = [x.astype(dtype) for x in operands]
+    result: C = _lift(op.forward(sys.modules[__name__], *operands, **params))
+    return result.astype(dtype)
 
 
 # --- operators, and the namespace's functions ---

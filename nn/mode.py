@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from autograd.node import surroundings
+
 __all__ = ["mode", "training"]
 
 mode: ContextVar[bool | None] = ContextVar("nn.mode", default=None)
 """True or False inside a `training` block; None outside, where each module's own flag counts."""
+surroundings.append(mode.get)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from typing import Any
 import backends
 
 from ..calls import flatten
-from ..node import current
+from ..node import current, surroundings
 from ..tensor import Tensor
 from .capture import Capture
 from .compare import difference
@@ -34,7 +34,7 @@ from .replay import Replay
 from .run import FAILED, MISS, Bound
 from .simplify import simplified
 
-__all__ = ["CaptureError", "Jitted", "facts", "jit"]
+__all__ = ["CaptureError", "Jitted", "finite", "jit"]
 
 KEPT = 16
 """Specialisations of one function that are kept; the least recently used goes."""
@@ -44,10 +44,6 @@ VARIANTS = 4
 
 TRIALS = 4
 """How often a function is recorded until two recordings in a row agree."""
-
-facts: list[Callable[[], Any]] = [lambda: current().recording, backends.current]
-"""What else a recording depends on, such as whether a model trains; asked before each call."""
-
 
 def mode() -> str:
     """`AUTOGRAD_JIT`: "native" (the default), "replay" or "off"."""
@@ -77,31 +73,34 @@ class Jitted:
         """Why it runs as it stands, if it cannot be compiled."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self.attempt(*args, **kwargs)
+        return self.function(*args, **kwargs) if result is MISS else result
+
+    def attempt(self, *args: Any, **kwargs: Any) -> Any:
+        """What the compiled function returns; `MISS` where it has to run as it stands."""
         if self.reason is not None or current().watcher is not None:
-            return self.function(*args, **kwargs)
+            return MISS
         flat = not kwargs and all([x.__class__ is Tensor for x in args])
         leaves: Any = args if flat else flatten((args, kwargs))
-        now = [fact() for fact in facts]
+        now = [current().recording, backends.current(), *[ask() for ask in surroundings]]
         last = self.last
         if last is not None and flat and now == last[0]:
             result = last[1].call(leaves)
             if result is not MISS:
-                return result if result is not FAILED else self.function(*args)
+                return result if result is not FAILED else MISS
         key = tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
         for bound in self.known.get(key, ()):
             result = bound.call(leaves)
             if result is not MISS:
                 self.known.move_to_end(key)
                 self.last = (now, bound) if flat else None
-                return result if result is not FAILED else self.function(*args, **kwargs)
+                return result if result is not FAILED else MISS
         if mode() == "off" or key not in self.known and not self.at_once:
             self.known.setdefault(key, [])
-            return self.function(*args, **kwargs)  # which also makes weights that are not there yet
-        bound_ = self._compiled(key, args, kwargs)
-        result = bound_.call(leaves) if bound_ is not None else MISS
-        if result is MISS or result is FAILED:
-            return self.function(*args, **kwargs)
-        return result
+            return MISS  # it runs as it stands, and makes the weights that are not there yet
+        made = self._compiled(key, args, kwargs)
+        result = made.call(leaves) if made is not None else FAILED
+        return MISS if result is FAILED else result
 
     def _compiled(self, key: Any, args: Any, kwargs: Any) -> Bound | None:
         """A new specialisation; None where there can be none."""
@@ -160,6 +159,17 @@ def _shape(tree: Any) -> Any:
     if isinstance(tree, (list, tuple)):
         return type(tree), tuple([_shape(branch) for branch in tree])
     return None
+
+
+def finite(x: Tensor) -> Tensor:
+    """x, on condition that all of it is finite: else the call is taken back and runs uncompiled.
+
+    What a compiled step assigns is then not assigned: a loss that is NaN spoils no weights.
+    """
+    watcher = current().watcher
+    if watcher is not None:
+        watcher.finite.append(x)
+    return x
 
 
 def jit(function: Callable[..., Any]) -> Jitted:

@@ -63,6 +63,8 @@ class Capture:
         self.guards: list[Callable[[], bool]] = []
         self.before: dict[Node, Any] = {}
         """The gradient that each leaf had before the call touched it; ABSENT if that is unread."""
+        self.finite: list[Node] = []
+        """What must be finite for the call to count."""
         self.undone: list[Callable[[], None]] = []
         leaves = flatten(args)
         nodes = [self._argument(i, leaf) for i, leaf in enumerate(leaves)]
@@ -241,12 +243,14 @@ class _Reader:
         results = [x for x in capture.returned if isinstance(x, Tensor)]
         gradients = [(leaf, g) for leaf, g in capture.gradients]
         wanted: list[Node] = [*results, *(value for _, _, _, value in capture.assigned)]
+        wanted += capture.finite
         wanted += [g for _, g in gradients if isinstance(g, Node)]
         for node in reversed(history(*wanted) if wanted else []):
             if node.op is not None and node.op is not part:
                 self._step(node)
         end = tick()
         program.results = [self._read(x, end) for x in results]
+        program.checks = [self._read(x, end) for x in capture.finite]
         program.gradients = [
             (leaf, self._read(g, end) if isinstance(g, Node) else None) for leaf, g in gradients
         ]

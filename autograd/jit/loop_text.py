@@ -66,8 +66,9 @@ class LoopText:
         flops = self.rows * self.cols * len(loop.steps)
         self.sums = sums
         self.kernel = Kernel(
-            name, "", self.cols if self.flat else self.rows, work=self.work, flops=flops
-        )
+            name, "", self.cols if self.flat else self.rows, work=self.work, flops=flops,
+            headers=("vectors", "maths", *["checks"] * any(s.op.name == "one_hot" for s in loop.steps)),
+        )  # fmt: skip
 
     # --- names and pointers ---
 
@@ -232,6 +233,9 @@ class LoopText:
                 name = self._fresh("s")
                 before.append(f"{indent}const {TYPES[var.dtype]} {name} = {text};")
                 loads[key] = C(name, var.dtype)
+                if step.op.name == "one_hot":
+                    n = step.params["classes"]
+                    before.append(f"{indent}if ((unsigned long){name} >= {n}ul) bad_index();")
         if key not in loads:
             name = self._fresh("x")
             inner.append(f"const {TYPES[var.dtype]} {name} = {text};")

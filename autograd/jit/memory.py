@@ -26,6 +26,8 @@ def lifetimes(schedule: Schedule) -> dict[Buffer, tuple[int, int]]:
     for at, kind in enumerate(schedule.order):
         for buffer in _touched(schedule, kind):
             needed(buffer, at)
+    for var in schedule.program.checks:
+        needed(schedule.views[var].buffer, schedule.commit)
     return found
 
 

@@ -111,6 +111,8 @@ class Program:
     results: list[Var] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)
+    checks: list[Var] = field(default_factory=list)
+    """What must be finite, or the run counts for nothing."""
     count: int = 0
 
     @property
@@ -121,6 +123,7 @@ class Program:
     def ends(self) -> Iterator[Var]:
         """The variables that somebody sees after the call."""
         yield from self.results
+        yield from self.checks
         for _, gradient in self.gradients:
             if gradient is not None:
                 yield gradient
@@ -141,6 +144,7 @@ class Program:
     def swap_ends(self, swapped: dict[Var, Var]) -> None:
         """What is returned, assigned or left in `.grad` is another variable now."""
         self.results = [swapped.get(v, v) for v in self.results]
+        self.checks = [swapped.get(v, v) for v in self.checks]
         for write in self.writes:
             write.value = swapped.get(write.value, write.value)
         self.gradients = [(p, g if g is None else swapped.get(g, g)) for p, g in self.gradients]

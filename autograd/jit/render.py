@@ -64,7 +64,11 @@ class _Renderer:
         self.number_lines = self._numbers()
         self.kernels: list[tuple[Kernel, list[Step]]] = []
         parts: list[Any] = [[]]
-        for kind in schedule.order:
+        for at, kind in enumerate([*schedule.order, None]):
+            if at == schedule.commit:
+                parts[-1] += self._checks()
+            if kind is None:
+                break
             if isinstance(kind, Host):
                 parts += [kind.step, []]
             else:
@@ -91,6 +95,20 @@ class _Renderer:
             f"    g[{b.order}] = *(char **)(o[{b.order}] + {self.data}); /* {b.kind} */"
             for b in self.schedule.given if b.kind in ("argument", "gradient", "result")
         ]  # fmt: skip
+
+    def _checks(self) -> list[str]:
+        """Lines that end the run, before anything of others is written, if something is wrong."""
+        lines = []
+        for var in self.schedule.program.checks:
+            view = self.schedule.views[var]
+            kind, n = TYPES[view.buffer.dtype], math.prod(view.shape)
+            lines.append(f"    for (long i = 0; i < {n}; i++)")
+            lines.append(
+                f"        if (!isfinite(((const {kind} *){self._address(view)})[i])) return 1;"
+            )
+        if any("checks" in kernel.headers for kernel, _ in self.kernels):
+            lines.append("    if (glassgrad_bad) return glassgrad_bad = 0, 1;")
+        return lines
 
     # --- numbers ---
 
@@ -143,6 +161,7 @@ class _Renderer:
                 f"{text.signature(name)} {{\n{text.text}\n}}\n"
             )
         self.work = max(self.work, text.work)
+        self.headers.update(dict.fromkeys(text.kernel.headers))
         pointers = [
             f"{'' if f'a{i}' in text.written else 'const '}{TYPES[v.buffer.dtype]} *"
             for i, v in enumerate(text.pointers)
@@ -164,16 +183,19 @@ class _Renderer:
             if kernel.source not in self.definitions:
                 self.definitions.append(kernel.source)
         self.work = max(self.work, kernel.work)
-        given = [f"u[{self.number_order.index(v)}]" for v in step.inputs if v in self.number_names]
-        views = [*call.inputs, *[self.schedule.views[v] for v in step.outputs]]
-        kinds = ["const "] * len(call.inputs) + [""] * len(step.outputs)
-        arguments = given + [
-            f"({const}{TYPES[v.buffer.dtype]} *){self._address(v)}"
-            for const, v in zip(kinds, views, strict=True)
-        ]
+        views = iter(call.inputs)
+        arguments = [
+            self._pointer(next(views), "const ") if v.dtype is not None
+            else f"u[{self.number_order.index(v)}]" if v in self.number_names else "NULL"
+            for v in step.inputs
+        ]  # fmt: skip
+        arguments += [self._pointer(self.schedule.views[v], "") for v in step.outputs]
         clears = [self._clear(self.schedule.views[step.outputs[i]]) for i in kernel.sums]
         self.kernels.append((kernel, [step]))
         return [*_told([step]), *clears, self._line(name, kernel.rows, arguments)]
+
+    def _pointer(self, view: View, const: str) -> str:
+        return f"({const}{TYPES[view.buffer.dtype]} *){self._address(view)}"
 
     def _line(self, name: str, rows: int, arguments: list[str]) -> str:
         return f"    {name}(0, {rows}, {', '.join([*arguments, 'work'])});"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Sequence
 from itertools import count
+from math import isfinite
 from typing import Any
 
 import backends
@@ -26,7 +27,8 @@ class Replay:
     """Runs a program through an array library.
 
     `run(values)` takes the values of `program.inputs`, in that order, assigns what the program
-    assigns, and returns its results and gradients.
+    assigns, and returns its results and gradients; or None where a check has failed, and nothing
+    was assigned.
     """
 
     kind = "replay"
@@ -37,10 +39,15 @@ class Replay:
         filename = f"<step {next(_numbers)}>"
         linecache.cache[filename] = len(self.source), None, self.source.splitlines(True), filename
         exec(compile(self.source, filename, "exec"), names)
-        self.step: Callable[[Sequence[Any]], Sequence[Any]] = names["step"]
+        self.step: Callable[[Sequence[Any]], list[Any]] = names["step"]
 
-    def run(self, values: Sequence[Any]) -> Sequence[Any]:
+    def run(self, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run it: see the class."""
         found = self.step(values)
+        results, checks = len(self.program.results), len(self.program.checks)
+        if not all(isfinite(abs(x).max()) for x in found[results : results + checks]):
+            return None
+        found[results : results + checks] = []
         kept = len(found) - len(self.program.writes)
         for write, value in zip(self.program.writes, found[kept:], strict=True):
             write.leaf.raw[write.at] = value

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..node import Op
 from .kernel import LOWERED, Kernel, Operand, Request, Target
-from .kernels import draws  # noqa: F401  # which registers what it writes
+from . import kernels  # noqa: F401  # which registers what it writes
 from .layout import Buffer, View, packed_strides, viewed
 from .loops import REDUCTIONS, Plan, access, is_loop, plan, reduced_axes
 from .program import Place, Program, Step, Var, Write
@@ -105,6 +105,8 @@ class Schedule:
             if self.views[var].buffer.kind != "result":
                 self._copy(var, View.whole(self._buffer("result", var), var.shape))
                 self.results[var] = self.given[-1]
+        self.commit = self._last_check() + 1
+        """The place from which on memory of others may be written: all checks have been made."""
         for write in self._disentangled(program.writes):
             self._store(write)
         self._tidy()
@@ -370,6 +372,16 @@ class Schedule:
 
     # --- what the call assigns ---
 
+    def _last_check(self) -> int:
+        """The last place at which something may be found wrong."""
+        found = [self.at(v) for v in self.program.checks]
+        for at, kind in enumerate(self.order):
+            if isinstance(kind, Call) and "checks" in kind.kernel.headers:
+                found.append(at)
+            if isinstance(kind, Loop) and any(s.op.name == "one_hot" for s in kind.steps):
+                found.append(at)
+        return max(found, default=-1)
+
     def _disentangled(self, writes: list[Write]) -> list[Write]:
         """The writes, such that none reads what another has written."""
         found = []
@@ -397,7 +409,7 @@ class Schedule:
         view = View(buffer, start // raw.itemsize, part.shape, _strides(part))
         self.view(write.value)
         at = self.at(write.value)
-        if at >= 0 and self._is_open(at) and self._is_unread(view, at):
+        if at >= self.commit and self._is_open(at) and self._is_unread(view, at):
             loop = self.order[at]
             copy = Var(-1, part.shape, raw.dtype.name, "step")
             self.views[copy] = view
@@ -437,7 +449,7 @@ class Schedule:
         read = set()
         for at, kind in enumerate(self.order):
             read |= {self.base.get(v, v) for v in kind.reads() if self.at(v) != at}
-        read |= {self.base.get(v, v) for v in self.ends}
+        read |= {self.base.get(v, v) for v in (*self.ends, *self.program.checks)}
         for kind in self.order:
             if isinstance(kind, Loop):
                 kind.outputs += [
@@ -445,7 +457,13 @@ class Schedule:
                     if s.output not in kind.outputs
                     and (s.output in read or self.view(s.output).buffer.within is not None)
                 ]  # fmt: skip
-        self.order = [kind for kind in self.order if not isinstance(kind, Loop) or kind.steps]
+        self.commit -= sum(not _real(kind) for kind in self.order[: self.commit])
+        self.order = [kind for kind in self.order if _real(kind)]
+
+
+def _real(kind: Any) -> bool:
+    """Whether it is no loop that was drawn into another."""
+    return not isinstance(kind, Loop) or bool(kind.steps)
 
 
 def _may_alias(step: Step) -> bool:

@@ -1,1 +1,8 @@
-"""Kernels that are written for one operation, and not made of loops: see `kernel.py`."""
+"""Kernels that are written for one operation, and not made of loops: see `kernel.py`.
+
+Importing this registers all of them.
+"""
+
+from . import attention, convolution, draws, gemm, recurrent, rows
+
+__all__ = ["attention", "convolution", "draws", "gemm", "recurrent", "rows"]

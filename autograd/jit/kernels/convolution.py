@@ -1,0 +1,72 @@
+"""Kernels of convolution and its two gradients: which way of computing each is written for.
+
+    few channels per group (depthwise)    loops over channels           conv_depthwise.py
+    3 × 3, unit stride, enough channels   Winograd's F(2 × 2, 3 × 3)    conv_winograd.py
+    all others of one or two axes         register tiles                conv_direct.py, conv_weights.py
+
+Besides the op's own params, a request may say `epilogue`: "relu" for conv and conv_affine, and
+`winograd`: False to have sums in the plain order.
+"""
+
+from __future__ import annotations
+
+from ..kernel import Kernel, Request, Target, lowers
+from . import conv_depthwise, conv_direct, conv_scan, conv_weights, conv_winograd
+from .conv_windows import Windows, windows
+
+__all__ = ["conv", "conv_kernel", "conv_transpose"]
+
+
+def _by_winograd(request: Request, seen: Windows, target: Target) -> bool:
+    return request.params.get("winograd", True) and conv_winograd.suits(seen, target)
+
+
+@lowers("conv", "conv_affine")
+def conv(request: Request, target: Target) -> Kernel | None:
+    """y (N, *places, O) = x (N, *spatial, C) convolved with w (*size, C / groups, O), plus b."""
+    x, w, *bias = request.inputs
+    seen = windows(request, x.shape, w.shape[:-2], w.shape[-1])
+    relu = request.params.get("epilogue") == "relu"
+    if seen is None:
+        return None
+    fast = _by_winograd(request, seen, target)
+    name = seen.label(request.op, relu=relu, winograd=fast)
+    told = f"{request.op}: {seen.told()}"
+    if conv_depthwise.suits(seen):
+        return conv_depthwise.write(name, told, seen, bias=bool(bias), relu=relu)
+    if fast:
+        return conv_winograd.write(name, told, seen, target, bias=bool(bias), relu=relu)
+    plan = conv_scan.forward(seen)
+    return conv_direct.write(name, told, plan, target, seen.flops, bias=bool(bias), relu=relu)
+
+
+@lowers("conv_transpose")
+def conv_transpose(request: Request, target: Target) -> Kernel | None:
+    """x (N, *shape, C), to whose windows each element of y (N, *places, O) adds its part of w."""
+    y, w = request.inputs
+    (x,) = request.outputs
+    seen = windows(request, x.shape, w.shape[:-2], w.shape[-1])
+    if seen is None:
+        return None
+    fast = _by_winograd(request, seen, target)
+    name, told = seen.label(request.op, winograd=fast), f"{request.op}: {seen.told()}"
+    if conv_depthwise.suits(seen):
+        return conv_depthwise.write(name, told, seen, turned=True)
+    if fast:
+        return conv_winograd.write(name, told, seen, target, turned=True)
+    return conv_direct.write(name, told, conv_scan.backward(seen), target, seen.flops)
+
+
+@lowers("conv_kernel")
+def conv_kernel(request: Request, target: Target) -> Kernel | None:
+    """w (*size, C / groups, O), the sum of windows of x times y over images and places."""
+    x, y = request.inputs
+    seen = windows(request, x.shape, request.params["size"], y.shape[-1])
+    if seen is None:
+        return None
+    fast = _by_winograd(request, seen, target)
+    name, told = seen.label(request.op, winograd=fast), f"{request.op}: {seen.told()}"
+    if conv_depthwise.suits(seen):
+        return conv_depthwise.write_weights(name, told, seen)
+    write = conv_winograd.write_weights if fast else conv_weights.write
+    return write(name, told, seen, target)
