@@ -206,7 +206,9 @@ def normal(
 
 def bernoulli(shape: Any, p: float, dtype: Any = DEFAULT, backend: str | None = None) -> Tensor:
     """1 with probability p, rounded to a multiple of 2⁻²⁴, else 0."""
-    return _drawn(random_hits, shape, "", backend, p=_probability(p, "bernoulli")).astype(dtype)
+    kept = _drawn(random_hits, shape, "", backend, p=_probability(p, "bernoulli"))
+    found: Tensor = kept.astype(dtype)
+    return found
 
 
 def dropout_mask(
@@ -217,7 +219,7 @@ def dropout_mask(
         raise ValueError(f"dropout_mask: keep is a probability in (0, 1], not {keep}")
     kind = _float(dtype, "dropout_mask")
     kept = _drawn(random_hits, shape, "", backend, p=_probability(keep, "dropout_mask"))
-    mask = kept.astype("float64" if kind == "float64" else DEFAULT) * (1 / keep)
+    mask: Tensor = kept.astype("float64" if kind == "float64" else DEFAULT) * (1 / keep)
     return mask.astype(kind) if mask.dtype.name != kind else mask
 
 
@@ -267,9 +269,7 @@ def _drawn(op: Op, shape: Any, dtype: str, backend: str | None, **params: Any) -
         params["dtype"] = dtype
     watcher = current().watcher
     if watcher is not None:
-        drawn: Tensor = watcher.draws(
-            _generator, op, count, shape=sizes, backend=xp.name, **params
-        )
+        drawn: Tensor = watcher.draws(_generator, op, count, shape=sizes, backend=xp.name, **params)
         return drawn
     w = _generator().take(xp, count)
     if op is random_hits:

@@ -105,17 +105,19 @@ def by_definition(definition: Callable[..., Any]) -> Callable[..., tuple[Any, ..
     def rule(g: Any, z: Any, *inputs: Any, **params: Any) -> tuple[Any, ...]:
         from .calls import gradients_of, identity
 
-        recorded = any(isinstance(x, Node) for x in (*_tuple(g), *inputs))
+        recorded = any([isinstance(x, Node) for x in (*_tuple(g), *inputs)])
         watched = current().recording == WATCHED  # recorded, but for reading alone
         with enable_grad():
-            points = []
+            points: list[Any] = []
             for x in inputs:
+                is_float = x.dtype.kind not in "iub"
                 if not isinstance(x, Node):
-                    x = Bundle.kind.of(x, requires_grad=x.dtype.kind not in "iub")
-                elif x.requires_grad or watched and x.dtype.kind not in "iub":
-                    x = identity(x)
-                    x.requires_grad = True
-                points.append(x)
+                    points.append(Bundle.kind.of(x, requires_grad=is_float))
+                elif x.requires_grad or watched and is_float:
+                    points.append(identity(x))
+                    points[-1].requires_grad = True
+                else:
+                    points.append(x)
             results = definition(*points, **params)
         pairs = [
             (y, gy if recorded else Bundle.kind.of(gy))

@@ -344,6 +344,9 @@ class Tensor(Operators):
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
+        watcher = current().watcher
+        if watcher is not None:
+            watcher.forgets_gradient(self)
         self._grad = None
 
     def retain_grad(self) -> None:

@@ -272,7 +272,13 @@ class Module(Rules, Fit):
     def training(self) -> bool:
         """Whether it trains: as `fit` says, else as `train()` or `eval()` said, else yes."""
         told = mode.get()
-        return vars(self).get("_training", True) if told is None else told
+        if told is not None:
+            return told
+        on: bool = vars(self).get("_training", True)
+        watcher = current().watcher
+        if watcher is not None:
+            watcher.guard(lambda: vars(self).get("_training", True) is on)
+        return on
 
     def train(self, on: bool = True) -> Module:
         """Behave as in training, this module and all inside it."""

@@ -34,7 +34,7 @@ from .replay import Replay
 from .run import FAILED, MISS, Bound
 from .simplify import simplified
 
-__all__ = ["CaptureError", "Jitted", "finite", "jit"]
+__all__ = ["MISS", "CaptureError", "Jitted", "finite", "jit"]
 
 KEPT = 16
 """Specialisations of one function that are kept; the least recently used goes."""
@@ -44,6 +44,7 @@ VARIANTS = 4
 
 TRIALS = 4
 """How often a function is recorded until two recordings in a row agree."""
+
 
 def mode() -> str:
     """`AUTOGRAD_JIT`: "native" (the default), "replay" or "off"."""
@@ -80,7 +81,7 @@ class Jitted:
         """What the compiled function returns; `MISS` where it has to run as it stands."""
         if self.reason is not None or current().watcher is not None:
             return MISS
-        flat = not kwargs and all([x.__class__ is Tensor for x in args])
+        flat = not kwargs and all(x.__class__ is Tensor for x in args)
         leaves: Any = args if flat else flatten((args, kwargs))
         now = [current().recording, backends.current(), *[ask() for ask in surroundings]]
         last = self.last
@@ -106,12 +107,14 @@ class Jitted:
         """A new specialisation; None where there can be none."""
         known = self.known.setdefault(key, [])
         if len(known) >= VARIANTS:
-            return self._give_up("what it depends on changes from call to call")
+            self._give_up("what it depends on changes from call to call")
+            return None
         program, different = None, ""
         for _ in range(TRIALS):
             capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
             if capture.program is None:
-                return self._give_up(capture.reason or "it cannot be recorded")
+                self._give_up(capture.reason or "it cannot be recorded")
+                return None
             if program is not None:
                 told = difference(program, capture.program)
                 if told is None:
@@ -119,7 +122,8 @@ class Jitted:
                 different = told
             program = capture.program
         else:
-            return self._give_up(f"it computes something else in each call: {different}")
+            self._give_up(f"it computes something else in each call: {different}")
+            return None
         bound = Bound(capture, simplified(capture.program), _runner)
         known.append(bound)
         while len(self.known) > KEPT:

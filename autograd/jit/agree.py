@@ -20,9 +20,9 @@ def agreed(program: Program) -> Program:
     for step in program.steps:
         dtype = _common(step)
         inputs = list(step.inputs)
-        for i in _alike(step) if dtype else ():
+        for i in _alike(step):
             x = inputs[i]
-            if x.dtype is None or x.dtype == dtype:
+            if dtype is None or x.dtype is None or x.dtype == dtype:
                 continue
             if (x, dtype) not in known:
                 y = known[x, dtype] = program.new(x.shape, dtype)

@@ -184,9 +184,7 @@ class Capture:
             self.numbers[node] = len(self.hosts) - 1, name
         return found
 
-    def draws(
-        self, generator: Callable[[], Any], op: Op, count: int, **params: Any
-    ) -> Tensor:
+    def draws(self, generator: Callable[[], Any], op: Op, count: int, **params: Any) -> Tensor:
         """Random numbers are drawn, with so many words of the stream of `generator()`."""
         if self.stream is None:
             self.stream = _Stream(generator)

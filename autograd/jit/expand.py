@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from backends import numpy as np
 
 from ..node import Node, Op, history, record_everything
 from ..ops import elementwise as e
@@ -173,8 +173,9 @@ class _Recording:
             if node not in vars_:  # a number that the definition wrote down
                 raw = node.raw
                 weak = not hasattr(raw, "dtype")
-                kind = ((), None) if weak else (raw.shape, raw.dtype.name)
-                vars_[node] = program.new(*kind, "constant", raw, raw if weak else None)
+                shape, dtype = ((), None) if weak else (raw.shape, raw.dtype.name)
+                example = raw if weak else None
+                vars_[node] = program.new(shape, dtype, "constant", raw, example)
                 program.given.append(vars_[node])
             return vars_[node]
 

@@ -1,4 +1,4 @@
-"""What `glassgrad doctor` tells about jit: which path it takes here, and what would make it fast."""
+"""What `glassgrad doctor` tells about jit: the path it takes here, and how to get a faster one."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from backends import numpy as np
 
 from .kernel import Operand
 from .program import Step
@@ -100,7 +100,12 @@ def viewed(step: Step, view: View) -> View | None:
         except ValueError:
             return None
     else:
-        made = step.op.forward(np, memory, **step.params)
+        params = step.params
+        if step.op.name == "getitem" and Ellipsis not in params["pattern"]:
+            params = {"pattern": (*params["pattern"], Ellipsis)}  # a view also of one element
+        made = step.op.forward(np, memory, **params)
+        if not np.may_share_memory(made, memory):
+            return None
     start = memory.__array_interface__["data"][0]
     at = made.__array_interface__["data"][0] - start
     return View(view.buffer, view.offset + at, made.shape, made.strides)

@@ -39,8 +39,9 @@ class LoopText:
     """
 
     def __init__(
-        self, loop: Loop, views: dict[Var, View], base: dict[Var, Var], number: Callable[[Var], bool]
-    ) -> None:
+        self, loop: Loop, views: dict[Var, View], base: dict[Var, Var],
+        number: Callable[[Var], bool],
+    ) -> None:  # fmt: skip
         self.loop, self.views, self.base, self.is_number = loop, views, base, number
         plan = loop.plan
         self.rows, self.cols = plan.rows, plan.cols
@@ -65,9 +66,10 @@ class LoopText:
         )  # fmt: skip
         flops = self.rows * self.cols * len(loop.steps)
         self.sums = sums
+        checks = ["checks"] * any(s.op.name == "one_hot" for s in loop.steps)
         self.kernel = Kernel(
             name, "", self.cols if self.flat else self.rows, work=self.work, flops=flops,
-            headers=("vectors", "maths", *["checks"] * any(s.op.name == "one_hot" for s in loop.steps)),
+            headers=("vectors", "maths", *checks),
         )  # fmt: skip
 
     # --- names and pointers ---
@@ -169,7 +171,6 @@ class LoopText:
         self, steps: list[Step], stage: int, indent: str
     ) -> tuple[list[str], list[str], list[str], list[str]]:
         """The pass over the columns: its lines, those before and behind it, and its sums."""
-        plan = self.loop.plan
         inner: list[str] = []
         before: list[str] = []
         after: list[str] = []
@@ -211,7 +212,7 @@ class LoopText:
     def _full_operand(
         self, step: Step, i: int, loads: dict[Any, C], local: dict[Var, C],
         inner: list[str], before: list[str], indent: str,
-    ) -> C:  # fmt: skip
+    ) -> Any:  # fmt: skip
         """An operand of a step that runs over all columns."""
         var, plan = step.inputs[i], self.loop.plan
         if var.dtype is None:

@@ -33,9 +33,7 @@ class Access:
     step: int
 
 
-def access(
-    shape: tuple[int, ...], strides: tuple[int, ...], rows: int, cols: int
-) -> Access | None:
+def access(shape: tuple[int, ...], strides: tuple[int, ...], rows: int, cols: int) -> Access | None:
     """How an array of rows · cols elements is read by row and column; None if by no fixed step."""
     axes = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
     across: list[tuple[int, int]] = []

@@ -11,9 +11,8 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 import backends
+from backends import numpy as np
 
 from . import processor
 from .build import build

@@ -25,15 +25,15 @@ class Var:
 
     `dtype` is its name, or None for a Python number, which takes the dtype of what it meets.
     `source` says where it comes from: "argument", "leaf", "gradient" (of a leaf), "constant",
-    "number" or "step"; `value` is then the argument's place, the tensor, the constant itself, or (owner, name) of a number.
-    Of a Python number `example` is the value that was recorded.
+    "number" or "step"; `value` is then the argument's place, the tensor, the constant itself, or
+    (owner, name) of a number.  Of a Python number `example` is the value that was recorded.
     """
 
     __slots__ = ("dtype", "example", "number", "shape", "source", "value")
 
     def __init__(
-        self, number: int, shape: tuple[int, ...], dtype: str | None, source: str, value: Any = None,
-        example: Any = None,
+        self, number: int, shape: tuple[int, ...], dtype: str | None, source: str,
+        value: Any = None, example: Any = None,
     ) -> None:  # fmt: skip
         self.number, self.shape, self.dtype = number, shape, dtype
         self.source, self.value, self.example = source, value, example

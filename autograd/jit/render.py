@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from .kernel import Kernel
 from .layout import View, itemsize
 from .loop_text import LoopText, number_text
 from .memory import plan_memory
-from .program import Program, Step, Var
+from .program import Step, Var
 from .schedule import Call, Fill, Host, Loop, Schedule
 
 __all__ = ["Rendered", "render"]
@@ -60,7 +61,7 @@ class _Renderer:
         self.headers: dict[str, None] = {"vectors": None, "maths": None}
         self.taken: set[str] = set()
         self.work = 0
-        self.number_names = {}
+        self.number_names: dict[Var, str] = {}
         self.number_lines = self._numbers()
         self.kernels: list[tuple[Kernel, list[Step]]] = []
         parts: list[Any] = [[]]
@@ -73,7 +74,8 @@ class _Renderer:
                 parts += [kind.step, []]
             else:
                 parts[-1] += self._kernel(kind)
-        names_, bodies = [], []
+        names_: list[str | Step] = []
+        bodies: list[str] = []
         for part in parts:
             if isinstance(part, Step):
                 names_.append(part)
@@ -112,8 +114,8 @@ class _Renderer:
 
     # --- numbers ---
 
-    def _numbers(self) -> list[str]:
-        """Python numbers: those given, and what is computed from them alone."""
+    def _numbers(self) -> list[tuple[str, str]]:
+        """(name, line) of Python numbers: those given, and what is computed from them alone."""
         lines = []
         given = [v for v in self.schedule.program.given if v.dtype is None]
         for var in given:
@@ -123,7 +125,8 @@ class _Renderer:
         self.number_order = list(self.number_names)
         for i, var in enumerate(self.number_order):
             told = var.value[1] if var.source == "number" else f"argument {var.value}"
-            lines.append((f"n{var.number}", f"    const double n{var.number} = n[{i}]; /* {told} */"))
+            name = f"n{var.number}"
+            lines.append((name, f"    const double {name} = n[{i}]; /* {told} */"))
         for step in self.schedule.numbers:
             var = step.output
             inputs = [self._number(v) for v in step.inputs]
@@ -147,9 +150,7 @@ class _Renderer:
 
     def _loop(self, loop: Loop) -> list[str]:
         schedule = self.schedule
-        text = LoopText(
-            loop, schedule.views, schedule.base, lambda v: v in self.number_names
-        )
+        text = LoopText(loop, schedule.views, schedule.base, lambda v: v in self.number_names)
         body = f"{text.signature('')} {{\n{text.text}\n}}\n"
         name = self.functions.get(body)
         if name is None:
@@ -230,18 +231,18 @@ class _Renderer:
     def _function(self, name: str, lines: list[str]) -> str:
         """One exported function: the arena, pointers to what is given (g), numbers as they are (n)
         and as whole numbers (u), and scratch memory."""
-        text = "\n".join(lines)
-        used = [line for key, line in self.number_lines if _mentions(key, text, self.number_lines)]
-        head = (f"int {name}(char *arena, char **g, const double *n, const uint64_t *u, char *work,\n"
-        f"    char *const *o) {{")
-        return "\n".join([head, *used, *lines, "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;",
-                          "    return 0;", "}", ""])  # fmt: skip
+        text, known = "\n".join(lines), self.number_lines
+        used = [line for key, line in known if _mentions(key, text, known)]
+        head = (
+            f"int {name}(char *arena, char **g, const double *n, const uint64_t *u, char *work,\n"
+            f"    char *const *o) {{"
+        )
+        unused = "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;"
+        return "\n".join([head, *used, *lines, unused, "    return 0;", "}", ""])
 
 
 def _mentions(key: str, text: str, lines: list[tuple[str, str]]) -> bool:
     """Whether a number is used, by the kernels or by another number."""
-    import re
-
     pattern = re.compile(rf"\b{key}\b")
     return bool(pattern.search(text)) or any(
         pattern.search(line.partition("=")[2]) for other, line in lines if other != key
@@ -253,5 +254,3 @@ def _told(steps: list[Step]) -> list[str]:
     places = list(dict.fromkeys(filter(None, (str(step.place) for step in steps))))
     told = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
     return [f"    /* {told} */"] if told else []
-
-

@@ -96,10 +96,8 @@ def _line(step: Step, told: dict[Var, str], names: dict[str, Any]) -> str:
     right = [step.op.name, *(told[var] for var in step.inputs)]
     for key, value in step.params.items():
         text = repr(value)
-        if not isinstance(value, (bool, int, float, str, tuple, type(None))) or "object" in text:
-            text = f"{key}{step.output.number}"
-            names[text] = value
-        elif _is_odd(value):
+        plain = isinstance(value, (bool, int, float, str, tuple, type(None)))
+        if not plain or "object" in text or _is_odd(value):
             text = f"{key}{step.output.number}"
             names[text] = value
         right.append(f"{key}={text}")

@@ -56,14 +56,13 @@ class Bound:
     def _checks(self, capture: Capture) -> list[str]:
         """Lines that return MISS where the program does not hold."""
         lines = []
-        for i, leaf in capture.kinds.items():
-            lines.append(f"    x{i} = leaves[{i}]{'.raw' if leaf.is_tensor else ''}")
-            if leaf.dtype is None:
+        for i, kind in capture.kinds.items():
+            lines.append(f"    x{i} = leaves[{i}]{'.raw' if kind.is_tensor else ''}")
+            if kind.dtype is None:
                 continue
-            self.names[f"d{i}"] = leaf.dtype
+            self.names[f"d{i}"] = kind.dtype
             lines.append(
-                f"    if x{i}.shape != {leaf.shape} or x{i}.dtype is not d{i}: "
-                f"return MISS"
+                f"    if x{i}.shape != {kind.shape} or x{i}.dtype is not d{i}: return MISS"
             )
         held = [v.value for v in self.program.given if v.source == "leaf"]
         held += [w.leaf for w in self.program.writes]

@@ -12,11 +12,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from backends import numpy as np
 
 from ..node import Op
-from .kernel import LOWERED, Kernel, Operand, Request, Target
 from . import kernels  # noqa: F401  # which registers what it writes
+from .kernel import LOWERED, Kernel, Operand, Request, Target
 from .layout import Buffer, View, packed_strides, viewed
 from .loops import REDUCTIONS, Plan, access, is_loop, plan, reduced_axes
 from .program import Place, Program, Step, Var, Write
@@ -348,7 +348,8 @@ class Schedule:
         view = self.view(z)
         axis, start = step.params["axis"] % len(z.shape), 0
         for x in step.inputs:
-            part = View(view.buffer, view.offset + start * view.strides[axis], x.shape, view.strides)
+            offset = view.offset + start * view.strides[axis]
+            part = View(view.buffer, offset, x.shape, view.strides)
             start += x.shape[axis]
             mine = self.view(x)
             if _root(mine) != _root(part) or not mine.contiguous:
@@ -483,4 +484,4 @@ def _root(view: View) -> tuple[Buffer, int]:
     return buffer, start + view.offset
 
 
-IDENTITY, GETITEM, TRANSPOSE = map(Op.table.get, ("identity", "getitem", "transpose"))
+IDENTITY, GETITEM, TRANSPOSE = [Op.table[name] for name in ("identity", "getitem", "transpose")]

@@ -255,7 +255,6 @@ class Flat:
         for at, new in changed:
             for leaf, value in zip(leaves, new, strict=True):
                 leaf.assign(value, at)
-        self._mark(names.user_frame())
 
     # --- what is saved ---
 

@@ -14,6 +14,7 @@ from .. import losses, metrics, optim
 from ..data.arrays import Data, Place, quiet, weights
 from ..mode import training
 from ..regularizers import penalties
+from .steps import Steps, pays
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -31,6 +32,7 @@ class Compiled:
         chosen: Any,
         options: dict[str, Any],
         precision: str | None = None,
+        jit: bool | str = "auto",
     ) -> None:
         self.loss = losses.get(loss)
         logits = bool(getattr(self.loss, "from_logits", False))
@@ -53,6 +55,8 @@ class Compiled:
         self.scale = optim.LossScale() if precision == "float16" else None
         self.penalties: list[Any] = []
         self.checked = False
+        self.jit = jit
+        self.steps: Steps | None = None
 
     def prepare(self, model: Module, data: Data | None, *others: Data | None) -> None:
         """Look at one sample of each with the model: what cannot work fails before it begins.
@@ -75,6 +79,14 @@ class Compiled:
         self.bound(model)
         if not model.trainable:
             raise GraphError("all parameters are frozen: model.unfreeze() lets them learn again")
+
+    def steps_for(self, model: Module, batches: int | None, size: int) -> Steps:
+        """The compiled functions for this model, switched on where they are wanted and pay."""
+        if self.steps is None:
+            self.steps = Steps(model, self)
+        on = pays(model, batches, size) if self.jit == "auto" else bool(self.jit)
+        self.steps.on = on and self.scale is None
+        return self.steps
 
     def bound(self, model: Module) -> optim.Optimizer:
         """The optimizer, which has this model's parameters."""

@@ -69,6 +69,7 @@ class Fit:
         clip_value: float | None = None,
         accumulate: int | None = None,
         mixed_precision: str | None = None,
+        jit: bool | str = "auto",
     ) -> None:
         """Choose how to train.
 
@@ -80,7 +81,13 @@ class Fit:
         With `accumulate=n` a step is made after every n batches, by the mean of their gradients.
         `mixed_precision`, "float16" or "bfloat16", makes the weights of a model that is built
         this dtype; the optimizer adds up its steps in float32, and float16 gets a loss scale.
+
+        `jit` compiles the steps to native code: True, False, or "auto", which does so for a
+        training that would take more than about a third of a second.  What cannot be compiled runs
+        operation by operation, and `fit` says why.
         """
+        if jit not in (True, False, "auto"):
+            raise ValueError(f'compile: jit={jit!r}; there is True, False and "auto"')
         if loss is None:
             raise ValueError(
                 'compile: loss is missing. Yes or no: "binary_crossentropy"; one of several '
@@ -91,7 +98,7 @@ class Fit:
                 f'compile: mixed_precision={mixed_precision!r}; there is "float16" and "bfloat16"'
             )
         options = {"clip_norm": clip_norm, "clip_value": clip_value, "accumulate": accumulate}
-        made = Compiled(optimizer, loss, metrics, options, mixed_precision)
+        made = Compiled(optimizer, loss, metrics, options, mixed_precision, jit)
         if mixed_precision is not None:
             self.parameters()  # says which layers have no weights yet
             self.astype(mixed_precision)
@@ -186,6 +193,8 @@ class Fit:
         # arrays were checked as a whole; what comes in batches is checked batch by batch
         given = [source, *([held_out] if held_out is not None else [])]
         whole = all(isinstance(one, Arrays) for one in given)
+        steps = source.steps
+        compiled.steps_for(self, None if steps is None else steps * epochs, batch_of(batch_size))
         compiled.loss.checked, before = whole, compiled.loss.checked
         try:
             run.train(epochs, state)
@@ -212,6 +221,7 @@ class Fit:
         compiled = known(self, "evaluate")
         source = source_of(self, x, y, batch_size, sample_weight, steps=steps)
         shown = progress(verbose, "", 1, source.samples, source.steps)
+        compiled.steps_for(self, source.steps, batch_of(batch_size))
         try:
             shown.begin(0)
             source.first()
@@ -288,6 +298,7 @@ class Fit:
         if class_weight:
             data = compiled.weighed(data, class_weight, place)
         compiled.prepare(self, data)
+        compiled.steps_for(self, 1, len(data))
         source = Arrays(data, len(data))
         run = Run(self, compiled, source, Callbacks((), self), Progress("", 1, len(data)))
         return _told(loop.epoch(run), return_dict)

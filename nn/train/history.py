@@ -31,12 +31,13 @@ class History:
 
     `history` maps "loss", "val_loss" and each metric to one number per epoch, `epoch` lists the
     epochs, counted from 0.  `learning` is the verdict on the losses, and `flow` that on the
-    gradients after the last epoch.
+    gradients after the last epoch.  `path` says how the batches ran: "native", "replay" or "eager".
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.path = "eager"
         self.learning: Any = None
         self.flow: Any = None
 

@@ -27,6 +27,7 @@ def epoch(run: Run) -> dict[str, float]:
     optimizer, measure, scale = compiled.optimizer, compiled.measure, compiled.scale
     begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
     backs = told.on["after_backward"]
+    step = compiled.steps.train if compiled.steps is not None and not backs else None
     saves = run.checkpoint is not None and run.checkpoint.within_epochs
     compiled.look_at(model)
     optimizer.zero_grad()  # one that an interrupted step, or a backward by hand, left behind
@@ -34,27 +35,33 @@ def epoch(run: Run) -> dict[str, float]:
         for batch in run.source.batches(run.batch):
             if begins:
                 told("on_train_batch_begin", run.batch, {})
-            prediction, loss = measure(model, batch)
             size = len(batch)
-            tally.add(loss, size, prediction, batch.y)
-            if tally.bad is not None:
-                raise NotFiniteError(not_finite(model, loss, run.epoch, tally.bad))
-            if not compiled.checked:
-                compiled.find_strays(model, loss)
-            (loss if scale is None else scale(loss)).backward()
-            if not compiled.checked:
-                compiled.check(model)
-            if backs:
-                told("after_backward", run.batch, batch)
-            if scale is None:
-                optimizer.step()
+            made = step(batch) if step is not None else None
+            if made is not None:
+                prediction, loss = made
+                tally.add(loss, size, prediction, batch.y)
             else:
-                scale.step(optimizer)
+                prediction, loss = measure(model, batch)
+                tally.add(loss, size, prediction, batch.y)
+                if tally.bad is not None:
+                    raise NotFiniteError(not_finite(model, loss, run.epoch, tally.bad))
+                if not compiled.checked:
+                    compiled.find_strays(model, loss)
+                (loss if scale is None else scale(loss)).backward()
+                if not compiled.checked:
+                    compiled.check(model)
+                if backs:
+                    told("after_backward", run.batch, batch)
+                if scale is None:
+                    optimizer.step()
+                else:
+                    scale.step(optimizer)
             run.batch += 1
             run.seen += size
             if ends:
                 told("on_train_batch_end", run.batch - 1, tally.logs())
-            optimizer.zero_grad()
+            if made is None:
+                optimizer.zero_grad()
             if perf_counter() >= shown.due:
                 shown.draw(run.seen, run.batch, tally.logs(final=False))
             if saves:
@@ -77,7 +84,8 @@ def evaluate(
     # and its numbers are those of training.  From probabilities alone they end at -log 1e-7 = 16.
     with training(False), quiet():
         for step, batch in enumerate(batches):
-            prediction, loss = compiled.measure(model, batch)
+            made = compiled.steps.measure(batch) if compiled.steps is not None else None
+            prediction, loss = made or compiled.measure(model, batch)
             tally.add(loss.detach(), len(batch), prediction, batch.y)
             seen += len(batch)
             if shown and perf_counter() >= shown.due:

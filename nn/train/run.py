@@ -87,6 +87,11 @@ class Run:
     def conclude(self) -> None:
         """Say what the training has shown: how the model learns, and how its gradients flow."""
         history = self.history
+        steps = self.compiled.steps
+        if steps is not None:
+            history.path = steps.path
+            if steps.reason:
+                self.shown.say(f"uncompiled: {steps.reason}")
         kept = next((c.restored for c in self.told.all if hasattr(c, "restored")), None)
         constant = None
         if isinstance(self.source, Arrays):

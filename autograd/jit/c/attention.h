@@ -31,7 +31,8 @@ INLINE long attention_seen(const attention_shape *s, long end) {
     return !s->causal || seen > s->keys ? s->keys : seen < 1 ? 1 : seen;
 }
 
-static const int32_t attention_lane_f32[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const int32_t attention_lane_f32[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                               8, 9, 10, 11, 12, 13, 14, 15};
 static const int64_t attention_lane_f64[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 typedef float attention_quad_f32 __attribute__((vector_size(16), aligned(4), may_alias));

@@ -1,7 +1,8 @@
 /* Attention (attention.h) for numbers of one type, REAL, in vectors VEC of LANES. */
 
 /* 4 x 4 numbers, transposed and scaled */
-INLINE void FN(attention_turn_block)(const REAL *from, long row, REAL scale, REAL *to, long to_row) {
+INLINE void FN(attention_turn_block)(const REAL *from, long row, REAL scale, REAL *to,
+                                     long to_row) {
     typedef FN(attention_quad) quad;
     const quad a = *(const quad *)from, b = *(const quad *)(from + row);
     const quad c = *(const quad *)(from + 2 * row), d = *(const quad *)(from + 3 * row);
@@ -18,18 +19,17 @@ INLINE void FN(attention_turn_block)(const REAL *from, long row, REAL scale, REA
 /* to (n, columns) = scale · the transpose of from (rows, n), and zeros in the columns beyond */
 KERNEL void FN(attention_turn)(long rows, long n, const REAL *from, long row, REAL scale, REAL *to,
                                long columns) {
-    long i = 0;
-    for (; i + 4 <= rows; i += 4) {
-        long j = 0;
-        for (; j + 4 <= n; j += 4)
+    const long whole = rows / 4 * 4, across = n / 4 * 4;
+    for (long i = 0; i < whole; i += 4) {
+        for (long j = 0; j < across; j += 4)
             FN(attention_turn_block)(from + i * row + j, row, scale, to + j * columns + i, columns);
-        for (; j < n; j++)
+        for (long j = across; j < n; j++)
             for (long r = i; r < i + 4; r++) to[j * columns + r] = from[r * row + j] * scale;
     }
-    for (; i < rows; i++)
-        for (long j = 0; j < n; j++) to[j * columns + i] = from[i * row + j] * scale;
-    for (; i < columns; i++)
-        for (long j = 0; j < n; j++) to[j * columns + i] = 0;
+    for (long j = 0; j < n; j++) {
+        for (long i = whole; i < rows; i++) to[j * columns + i] = from[i * row + j] * scale;
+        for (long i = rows; i < columns; i++) to[j * columns + i] = 0;
+    }
 }
 
 INLINE VEC FN(attention_load)(const REAL *p) { return *(const VEC *)p; }
@@ -64,8 +64,8 @@ typedef struct {
     char *work;        /* room for gemm.h */
 } FN(attention_panel);
 
-INLINE FN(attention_panel) FN(attention_panel_at)(const attention_shape *s, long first, REAL *turned,
-                                                  char *work) {
+INLINE FN(attention_panel) FN(attention_panel_at)(const attention_shape *s, long first,
+                                                  REAL *turned, char *work) {
     const long left = s->queries - first, rows = left < s->panel ? left : s->panel;
     return (FN(attention_panel)){first, rows, (rows + LANES - 1) / LANES * LANES, turned, work};
 }
@@ -77,7 +77,7 @@ INLINE long FN(attention_step)(const FN(attention_panel) *p, long i) {
     return p->rows - i < step ? p->rows : i + step;
 }
 
-/* scores (keys, columns) = a (keys, n) · scale · bᵀ for b (queries, n), as far as queries see keys */
+/* scores (keys, columns) = scale · a (keys, n) · bᵀ for b (queries, n), where queries see keys */
 KERNEL void FN(attention_products)(const attention_shape *s, const FN(attention_panel) *p, long n,
                                    const REAL *a, long a_row, const REAL *b, long b_row, REAL scale,
                                    REAL *scores) {
@@ -140,8 +140,8 @@ KERNEL void FN(attention_hide)(const attention_shape *s, const FN(attention_pane
 }
 
 /* The scores of a panel: scale · k qᵀ + mask, and -inf where a query must not see a key. */
-KERNEL void FN(attention_scores)(const attention_shape *s, const FN(attention_panel) *p, const REAL *q,
-                                 const REAL *k, const REAL *mask, REAL *scores) {
+KERNEL void FN(attention_scores)(const attention_shape *s, const FN(attention_panel) *p,
+                                 const REAL *q, const REAL *k, const REAL *mask, REAL *scores) {
     FN(attention_products)(s, p, s->width, k, s->k_row, q, s->q_row, s->scale, scores);
     for (long i = 0, end; i < p->rows; i = end) {
         end = FN(attention_step)(p, i);
@@ -181,12 +181,12 @@ INLINE void FN(attention_scale)(long n, REAL scale, REAL *row) {
 }
 
 /* z (queries, value_width) of one head, and its rows' log-sums */
-KERNEL void FN(attention_head)(const attention_shape *s, const REAL *q, const REAL *k, const REAL *v,
-                               const REAL *mask, REAL *z, REAL *logs, char *work) {
+KERNEL void FN(attention_head)(const attention_shape *s, const REAL *q, const REAL *k,
+                               const REAL *v, const REAL *mask, REAL *z, REAL *logs, char *work) {
     REAL *parts = (REAL *)(work + GEMM_WORK), *sums = parts + s->panel;
     REAL *turned = sums + s->panel, *scores = turned + s->width * s->panel;
     for (long first = 0; first < s->queries; first += s->panel) {
-        const FN(attention_panel) panel = FN(attention_panel_at)(s, first, turned, work), *p = &panel;
+        const FN(attention_panel) here = FN(attention_panel_at)(s, first, turned, work), *p = &here;
         FN(attention_scores)(s, p, q, k, mask, scores);
         for (long i = 0, end; i < p->rows; i = end) {
             end = FN(attention_step)(p, i);
@@ -232,7 +232,7 @@ KERNEL void FN(attention_grad_head)(const attention_shape *s, const attention_gr
     /* The last panel sees all keys: it sets gk and gv, the others add to them. */
     const long last = (s->queries - 1) / s->panel * s->panel;
     for (long first = last; first >= 0; first -= s->panel) {
-        const FN(attention_panel) panel = FN(attention_panel_at)(s, first, turned, work), *p = &panel;
+        const FN(attention_panel) here = FN(attention_panel_at)(s, first, turned, work), *p = &here;
         memset(sums, 0, p->columns * sizeof(REAL));
         memcpy(sums, logs + first, p->rows * sizeof(REAL));
         FN(attention_scores)(s, p, q, k, mask, scores);
@@ -241,8 +241,8 @@ KERNEL void FN(attention_grad_head)(const attention_shape *s, const attention_gr
             end = FN(attention_step)(p, i);
             const long seen = attention_seen(s, first + end);
             for (long c = i; c < end; c += LANES)
-                FN(attention_softmax_grad)(seen, p->columns, sums + c, gmask ? 1 : scale, scores + c,
-                                           ds + c);
+                FN(attention_softmax_grad)(seen, p->columns, sums + c, gmask ? 1 : scale,
+                                           scores + c, ds + c);
             for (long j = 0; gmask && j < seen; j++)
                 for (long r = i; r < end; r++) {
                     REAL *x = ds + j * p->columns + r;
@@ -250,8 +250,9 @@ KERNEL void FN(attention_grad_head)(const attention_shape *s, const attention_gr
                     *x *= scale;
                 }
         }
-        FN(attention_to_keys)(s, p, s->value_width, scores, g, d->g_row, first < last, gv, d->gv_row);
-        FN(attention_to_keys)(s, p, s->width, ds, q, s->q_row, first < last, gk, d->gk_row);
+        const int add = first < last;
+        FN(attention_to_keys)(s, p, s->value_width, scores, g, d->g_row, add, gv, d->gv_row);
+        FN(attention_to_keys)(s, p, s->width, ds, q, s->q_row, add, gk, d->gk_row);
         FN(attention_to_queries)(s, p, s->width, ds, k, s->k_row, gq, d->gq_row);
     }
 }

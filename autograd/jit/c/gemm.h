@@ -1,4 +1,4 @@
-/* Matrix products: C = A·B for any sizes, with register tiles; T is float (…_f32) or double (…_f64).
+/* Matrix products, C = A·B, for any sizes; T is float (…_f32) or double (…_f64).
 
    void gemm_nn_f32(long m, long n, long k, const T *a, long lda, const T *b, long ldb,
                     T *c, long ldc, const T *init, long ldi, char *work)
@@ -40,10 +40,18 @@
 #define GEMM_HEIGHTS(X, V) X(6, V) X(4, V) X(2, V) X(1, V)
 #define GEMM_DOT_COLUMNS 2
 #endif
-#define GEMM_DEEP 256   /* steps of k at a time: a packed panel of B stays in the L1 cache */
+#define GEMM_DEEP 256    /* steps of k at a time: a packed panel of B stays in the L1 cache */
 #define GEMM_A_BLOCK 240 /* rows of A packed at a time, in floats: they stay in the L2 cache */
 #define GEMM_WORK (GEMM_DEEP * (2 * VB + 4 * GEMM_A_BLOCK))
 
+/* When it pays, as measured, to take dot products of rows rather than pack a transposed B; to pack
+   A, which lies transposed; to pack B. */
+#define GEMM_DOT_PAYS(m, k) (m * (k / (4 * LANES) + 6) < k * (long)sizeof(REAL) / 6)
+#define GEMM_PACK_A_PAYS(m, n, k) (n > 4 * LANES && m * k > 8192)
+#define GEMM_PACK_B_PAYS(m, n, k) (m >= 4 * GEMM_TALL && n * k > 8192)
+
+/* X(r, base, i) for each row r of a tile, which begins at base + i * lda: three rows share a
+   pointer, because a processor's addresses know the factors 0, 1 and 2 */
 #define GEMM_ROWS_1(X) X(0, a0, 0)
 #define GEMM_ROWS_2(X) GEMM_ROWS_1(X) X(1, a0, 1)
 #define GEMM_ROWS_4(X) GEMM_ROWS_2(X) X(2, a0, 2) X(3, a3, 0)
@@ -53,8 +61,6 @@
 #define GEMM_UNROLL _Pragma("GCC unroll 2")
 
 /* the sum of all lanes, halving the vector down to 16 bytes */
-typedef float gemm_f4 __attribute__((vector_size(16)));
-typedef double gemm_d2 __attribute__((vector_size(16)));
 INLINE float gemm_sum_f32(vf x) {
 #if VB == 64
     typedef float f8 __attribute__((vector_size(32)));
@@ -64,7 +70,8 @@ INLINE float gemm_sum_f32(vf x) {
     vf h = x;
 #endif
 #if VB >= 32
-    gemm_f4 q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    typedef float f4 __attribute__((vector_size(16)));
+    f4 q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
 #else
     vf q = h;
 #endif
@@ -78,7 +85,8 @@ INLINE double gemm_sum_f64(vd x) {
     vd h = x;
 #endif
 #if VB >= 32
-    gemm_d2 q = __builtin_shufflevector(h, h, 0, 1) + __builtin_shufflevector(h, h, 2, 3);
+    typedef double d2 __attribute__((vector_size(16)));
+    d2 q = __builtin_shufflevector(h, h, 0, 1) + __builtin_shufflevector(h, h, 2, 3);
 #else
     vd q = h;
 #endif
@@ -90,8 +98,10 @@ INLINE void gemm_turn_f32(const float *b, long ldb, float *turned, long width) {
     typedef float row __attribute__((vector_size(16), aligned(4), may_alias));
     const row x = *(const row *)b, y = *(const row *)(b + ldb);
     const row z = *(const row *)(b + 2 * ldb), w = *(const row *)(b + 3 * ldb);
-    const row xy = __builtin_shufflevector(x, y, 0, 4, 1, 5), zw = __builtin_shufflevector(z, w, 0, 4, 1, 5);
-    const row XY = __builtin_shufflevector(x, y, 2, 6, 3, 7), ZW = __builtin_shufflevector(z, w, 2, 6, 3, 7);
+    const row xy = __builtin_shufflevector(x, y, 0, 4, 1, 5);
+    const row zw = __builtin_shufflevector(z, w, 0, 4, 1, 5);
+    const row XY = __builtin_shufflevector(x, y, 2, 6, 3, 7);
+    const row ZW = __builtin_shufflevector(z, w, 2, 6, 3, 7);
     *(row *)turned = __builtin_shufflevector(xy, zw, 0, 1, 4, 5);
     *(row *)(turned + width) = __builtin_shufflevector(xy, zw, 2, 3, 6, 7);
     *(row *)(turned + 2 * width) = __builtin_shufflevector(XY, ZW, 0, 1, 4, 5);
@@ -105,8 +115,10 @@ INLINE void gemm_turn_f64(const double *b, long ldb, double *turned, long width)
 }
 
 /* LANES zeros and then ones in all bits: read from the middle, a mask of the last lanes */
-static const int32_t gemm_tail_f32[2 * VF] = {[VF ... 2 * VF - 1] = -1};
-static const int64_t gemm_tail_f64[2 * VD] = {[VD ... 2 * VD - 1] = -1};
+static const int32_t gemm_tail_f32[2 * VF] __attribute__((unused)) = {
+    [VF ... 2 * VF - 1] = -1};
+static const int64_t gemm_tail_f64[2 * VD] __attribute__((unused)) = {
+    [VD ... 2 * VD - 1] = -1};
 
 /* keep x in a register, where gcc would read it anew for each use */
 #if VB == 64
@@ -128,11 +140,13 @@ static const int gemm_heights[] __attribute__((unused)) = {GEMM_HEIGHTS(GEMM_HEI
 #else
 #define GEMM_SHARED static __attribute__((noinline, noclone, unused))
 #endif
-#ifndef GEMM_DOT_PAYS
-#define GEMM_DOT_PAYS(m, k) (m * (k / (4 * LANES) + 6) < k * (long)sizeof(REAL) / 6)
-#define GEMM_PACK_A_PAYS(m, k) (m * k > 8192)
-#define GEMM_PACK_B_PAYS(m, n, k) (m >= 4 * GEMM_TALL && n * k > 8192)
-#endif
+
+/* what the functions of both types share: reading and writing a vector, arguments */
+#define GEMM_AT(p) (*(VEC *)(p))
+#define GEMM_OF(p) (*(const VEC *)(p))
+#define GEMM_TILE_ARGUMENTS                                                                       \
+    long k, const REAL *a, long lda, const REAL *b, long ldb, REAL *c, long ldc,                  \
+        const REAL *init, long ldi
 
 #define REAL float
 #define VEC vf

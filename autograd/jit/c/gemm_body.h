@@ -3,15 +3,9 @@
 
    A tile is a block of C, a few rows by one or two vectors, that stays in registers while the sum
    over k runs. A panel is all rows of C for one or two vectors of columns. */
+#include "gemm_lines.h"
 #ifndef GEMM_TILE
-#define GEMM_AT(p) (*(VEC *)(p))
-#define GEMM_OF(p) (*(const VEC *)(p))
-#define GEMM_TILE_ARGUMENTS                                                                       \
-    long k, const REAL *a, long lda, const REAL *b, long ldb, REAL *c, long ldc,                  \
-        const REAL *init, long ldi
-
-/* One line for each row r of a tile. `base` and `i` say where the row lies in A: three rows share
-   a pointer, because a processor's addresses know the factors 0, 1 and 2. */
+/* what there is to do for each row r of a tile, of one vector or two */
 #define GEMM_BEGIN1(r, base, i) VEC s##r = init ? GEMM_OF(init + r * ldi) : (VEC){0};
 #define GEMM_BEGIN2(r, base, i)                                                                   \
     GEMM_BEGIN1(r, base, i) VEC t##r = init ? GEMM_OF(init + r * ldi + LANES) : (VEC){0};
@@ -25,9 +19,9 @@
 #define GEMM_END2(r, base, i) GEMM_AT(c + r * ldc) = s##r, GEMM_AT(c + r * ldc + LANES) = t##r;
 
 #define GEMM_TILE(ROWS, V)                                                                        \
-    GEMM_SHARED void FN(gemm_tile_by_row_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                          \
+    GEMM_SHARED void FN(gemm_tile_by_row_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                     \
         const REAL *a0 = a, *a3 = a + 3 * lda, *a6 = a + 6 * lda, *a9 = a + 9 * lda;              \
-        __asm__("" : "+r"(a3), "+r"(a6), "+r"(a9)); /* four pointers, not one and many offsets */ \
+        __asm__("" : "+r"(a3), "+r"(a6), "+r"(a9)); /* not one pointer and many offsets */        \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_ROW##V)                                         \
@@ -35,7 +29,7 @@
         }                                                                                         \
         GEMM_ROWS_##ROWS(GEMM_END##V)                                                             \
     }                                                                                             \
-    GEMM_SHARED void FN(gemm_tile_by_column_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                       \
+    GEMM_SHARED void FN(gemm_tile_by_column_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                  \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_COLUMN##V)                                      \
@@ -100,7 +94,7 @@ INLINE long FN(gemm_deep)(long k) {
 
 /* a panel of B, `width` columns of which the first n exist: b[p*ldb + j] */
 GEMM_SHARED void FN(gemm_pack_panel_n)(long n, long width, long k, const REAL *b, long ldb,
-                                  REAL *packed) {
+                                       REAL *packed) {
     for (long p = 0; p < k; p++, b += ldb, packed += width) {
         if (n == width)
             for (long j = 0; j < width; j += LANES) GEMM_AT(packed + j) = GEMM_OF(b + j);
@@ -111,7 +105,7 @@ GEMM_SHARED void FN(gemm_pack_panel_n)(long n, long width, long k, const REAL *b
 
 /* the same of a transposed B: b[j*ldb + p] */
 GEMM_SHARED void FN(gemm_pack_panel_t)(long n, long width, long k, const REAL *b, long ldb,
-                                  REAL *packed) {
+                                       REAL *packed) {
     const long square = 16 / sizeof(REAL);
     long p = 0;
     if (n == width)
@@ -120,91 +114,6 @@ GEMM_SHARED void FN(gemm_pack_panel_t)(long n, long width, long k, const REAL *b
                 FN(gemm_turn)(b + j * ldb + p, ldb, packed + p * width + j, width);
     for (; p < k; p++)
         for (long j = 0; j < width; j++) packed[p * width + j] = j < n ? b[j * ldb + p] : 0;
-}
-
-/* the last n of the LANES numbers at p, and zeros before them */
-INLINE VEC FN(gemm_last)(const REAL *p, long n) {
-    return (VEC)((MASK)GEMM_OF(p) & *(const MASK *)(FN(gemm_tail) + n));
-}
-
-/* R rows of A with J rows of a transposed B: dot products along k >= LANES */
-#ifndef GEMM_DOT
-#define GEMM_DOT_1(X, r) X(r, 0)
-#define GEMM_DOT_2(X, r) GEMM_DOT_1(X, r) X(r, 1)
-#define GEMM_DOT_4(X, r) GEMM_DOT_2(X, r) X(r, 2) X(r, 3)
-#define GEMM_DOTS_1(J, X) GEMM_DOT_##J(X, 0)
-#define GEMM_DOTS_4(J, X)                                                                         \
-    GEMM_DOT_##J(X, 0) GEMM_DOT_##J(X, 1) GEMM_DOT_##J(X, 2) GEMM_DOT_##J(X, 3)
-#define GEMM_DOT_BEGIN(r, j) VEC s##r##j = {0};
-#define GEMM_DOT_B(r, j) VEC y##j = GEMM_OF(b + j * ldb + p); GEMM_HOLD(y##j)
-#define GEMM_DOT_ADD(r, j) s##r##j += GEMM_OF(a + r * lda + p) * y##j;
-#define GEMM_DOT_LAST_B(r, j) VEC y##j = FN(gemm_last)(b + j * ldb + k - LANES, k - p);
-#define GEMM_DOT_LAST(r, j) s##r##j += FN(gemm_last)(a + r * lda + k - LANES, k - p) * y##j;
-#define GEMM_DOT_END(r, j)                                                                        \
-    c[r * ldc + j] = (init ? init[r * ldi + j] : 0) + FN(gemm_sum)(s##r##j);
-#define GEMM_DOT(R, J)                                                                            \
-    GEMM_SHARED void FN(gemm_dot_##R##x##J)(GEMM_TILE_ARGUMENTS) {                                     \
-        GEMM_DOTS_##R(J, GEMM_DOT_BEGIN)                                                          \
-        long p = 0;                                                                               \
-        for (; p <= k - LANES; p += LANES) {                                                      \
-            GEMM_DOT_##J(GEMM_DOT_B, 0) GEMM_DOTS_##R(J, GEMM_DOT_ADD)                            \
-        }                                                                                         \
-        if (p < k) {                                                                              \
-            GEMM_DOT_##J(GEMM_DOT_LAST_B, 0) GEMM_DOTS_##R(J, GEMM_DOT_LAST)                      \
-        }                                                                                         \
-        GEMM_DOTS_##R(J, GEMM_DOT_END)                                                            \
-    }
-/* the dot products of m rows of A with J rows of B */
-#define GEMM_DOT_ROWS(J)                                                                          \
-    for (; n - j >= J; j += J) {                                                                  \
-        const REAL *rows = b + j * ldb, *from = init ? init + j : NULL;                           \
-        long i = 0;                                                                               \
-        for (; m - i >= 4; i += 4, from += from ? 4 * ldi : 0)                                    \
-            FN(gemm_dot_4x##J)(k, a + i * lda, lda, rows, ldb, c + i * ldc + j, ldc, from, ldi);  \
-        for (; i < m; i++, from += from ? ldi : 0)                                                \
-            FN(gemm_dot_1x##J)(k, a + i * lda, lda, rows, ldb, c + i * ldc + j, ldc, from, ldi);  \
-    }
-#endif
-GEMM_DOT(1, 1)
-GEMM_DOT(4, 1)
-#if GEMM_DOT_COLUMNS == 4
-GEMM_DOT(1, 4)
-GEMM_DOT(4, 4)
-#else
-GEMM_DOT(1, 2)
-GEMM_DOT(4, 2)
-#endif
-GEMM_SHARED void FN(gemm_dots)(long m, long n, GEMM_TILE_ARGUMENTS) {
-    long j = 0;
-#if GEMM_DOT_COLUMNS == 4
-    GEMM_DOT_ROWS(4)
-#else
-    GEMM_DOT_ROWS(2)
-#endif
-    GEMM_DOT_ROWS(1)
-}
-
-/* one row of C, n a multiple of LANES: A[p] = a[p*step] */
-#ifndef GEMM_ROW_LOOP
-#define GEMM_ROW_BEGIN(v) VEC s##v = init ? GEMM_OF(init + j + v * LANES) : (VEC){0};
-#define GEMM_ROW_ADD(v) s##v += a[p * step] * GEMM_OF(b + p * ldb + j + v * LANES);
-#define GEMM_ROW_END(v) GEMM_AT(c + j + v * LANES) = s##v;
-#define GEMM_EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define GEMM_ONE(X) X(0)
-#define GEMM_ROW_LOOP(V, VECTORS)                                                                 \
-    for (; j <= n - V * LANES; j += V * LANES) {                                                  \
-        VECTORS(GEMM_ROW_BEGIN)                                                                   \
-        for (long p = 0; p < k; p++) {                                                            \
-            VECTORS(GEMM_ROW_ADD)                                                                 \
-        }                                                                                         \
-        VECTORS(GEMM_ROW_END)                                                                     \
-    }
-#endif
-GEMM_SHARED void FN(gemm_row)(long n, long k, const REAL *a, long step, const REAL *b, long ldb,
-                              REAL *c, const REAL *init) {
-    long j = 0;
-    GEMM_ROW_LOOP(8, GEMM_EIGHT)
-    GEMM_ROW_LOOP(1, GEMM_ONE)
 }
 
 /* Either form of A with either form of B; from the second part of k on, C is added to. */
@@ -228,7 +137,7 @@ INLINE void FN(gemm_any)(const int turned_a, int turned_b, long m, long n, GEMM_
         a += whole, c += whole, init = init ? init + whole : NULL, m -= whole;
     }
     REAL *packed_b = (REAL *)work, *packed_a = packed_b + GEMM_DEEP * 2 * LANES;
-    const int pack_a = turned_a && n > 4 * LANES && GEMM_PACK_A_PAYS(m, k);
+    const int pack_a = turned_a && GEMM_PACK_A_PAYS(m, n, k);
     const int pack_b = turned_b || GEMM_PACK_B_PAYS(m, n, k);
     const long deep = FN(gemm_deep)(k);
     const long tall = pack_a ? GEMM_A_BLOCK * 4 / (long)sizeof(REAL) : m;
@@ -315,24 +224,4 @@ INLINE void FN(gemm_pack_n)(long n, long k, const REAL *b, long ldb, REAL *packe
 }
 INLINE void FN(gemm_pack_t)(long n, long k, const REAL *b, long ldb, REAL *packed) {
     FN(gemm_pack)(1, n, k, b, ldb, packed);
-}
-
-GEMM_SHARED void FN(gemm_column_sum)(long k, long n, const REAL *b, long ldb, REAL *sum, int add) {
-    long j = 0;
-    for (; j <= n - 2 * LANES; j += 2 * LANES) { /* even and odd rows: four sums under way */
-        VEC x = {0}, y = {0}, z = {0}, w = {0};
-        const REAL *row = b + j;
-        long p = 0;
-        for (; p <= k - 2; p += 2, row += 2 * ldb) {
-            x += GEMM_OF(row), y += GEMM_OF(row + LANES);
-            z += GEMM_OF(row + ldb), w += GEMM_OF(row + ldb + LANES);
-        }
-        if (p < k) x += GEMM_OF(row), y += GEMM_OF(row + LANES);
-        x += z, y += w;
-        if (add) x += GEMM_OF(sum + j), y += GEMM_OF(sum + j + LANES);
-        GEMM_AT(sum + j) = x, GEMM_AT(sum + j + LANES) = y;
-    }
-    for (long i = j; i < n && !add; i++) sum[i] = 0;
-    for (long p = 0; p < k; p++)
-        for (long i = j; i < n; i++) sum[i] += b[p * ldb + i];
 }

@@ -26,6 +26,7 @@ class Heads:
     def __init__(self, request: Request, arrays: dict[str, Operand], target: Target) -> None:
         self.arrays = arrays
         self.dtype = arrays["q"].dtype
+        self.masked = arrays["mask"].dtype in REALS  # a number changes no softmax
         self.scores = (*arrays["q"].shape[:-1], arrays["k"].shape[-2])  # (…, Tq, Tk)
         self.count = prod(self.scores[:-2])
         self.queries, self.keys = self.scores[-2:]
@@ -50,15 +51,15 @@ class Heads:
 
     def head(self, name: str) -> str:
         """C for a pointer to the rows of one head; NULL for a mask that is a number."""
-        x, lead = self.arrays[name], self.scores[:-2]
-        if name in ("mask", "gmask"):
-            return pointer(name, "head", lead, spread(x, self.scores)[:-2]) if x.shape else "NULL"
-        return pointer(name, "head", lead, x.strides[:-2])
+        x = self.arrays[name]
+        if name == "mask" and not self.masked:
+            return "NULL"
+        strides = spread(x, self.scores) if name in ("mask", "gmask") else x.strides
+        return pointer(name, "head", self.scores[:-2], strides[:-2])
 
     def mask(self, name: str) -> tuple[int, int]:
         """From query to query and from key to key of a mask, in elements."""
-        x = self.arrays[name]
-        query, key = spread(x, self.scores)[-2:] if x.shape else (0, 0)
+        query, key = spread(self.arrays[name], self.scores)[-2:]
         return query, key
 
     @property
@@ -82,7 +83,7 @@ class Heads:
         return f"{self.width}{other}"
 
     def __str__(self) -> str:
-        mask = " + mask" if self.arrays["mask"].shape else ""
+        mask = " + mask" if self.masked else ""
         causal = ", causal" if self.causal else ""
         return (
             f"P = softmax({self.scale:.6g} q kᵀ{mask}{causal}), {self.count} heads, "
@@ -101,7 +102,7 @@ def _heads(request: Request, names: str, target: Target) -> Heads | None:
     operands = (*request.inputs, *request.outputs)
     arrays = dict(zip(names.split(), operands, strict=True))
     rows = [x for name, x in arrays.items() if name not in ("mask", "gmask", "logs")]
-    same = {x.dtype for x in operands if x.shape} == {arrays["q"].dtype}
+    same = {x.dtype for x in operands} - {"number"} == {arrays["q"].dtype}
     if not same or arrays["q"].dtype not in REALS or not all(prod(x.shape) for x in operands):
         return None
     if not arrays["logs"].contiguous or any(x.shape[-1] > 1 and x.strides[-1] != 1 for x in rows):

@@ -37,7 +37,7 @@ def write(
     phases, run = [], 0
     places = scan.out[0] * scan.out[1]
     to = at("y" if not turned else "x", ("n", places * o))
-    lines = []
+    lines: list[str] = []
     if turned and many > 1:
         scratch.array("all", places * o)
         to = "all"
@@ -53,7 +53,9 @@ def write(
                 "sum[c] = 0;", loop("k", 0, many, 1, f"sum[c] += all[c * {many} + k];"),
             )),
         )  # fmt: skip
-    images = loop("n", "begin", "end", 1, *lines, f"const {real} *seen = {seen_at};", *phases, folded)
+    images = loop(
+        "n", "begin", "end", 1, *lines, f"const {real} *seen = {seen_at};", *phases, folded
+    )
     runs = [at_ for phase in scan.phases for at_ in phase.runs]
     taps = [tap * o for phase in scan.phases for tap in phase.taps]
     inputs = ("y", "w") if turned else ("x", "w", "b") if bias else ("x", "w")
@@ -109,7 +111,7 @@ def _kernel(
 
 
 def _image(name: str, scan: Scan, scratch: Scratch, many: int, lines: list[str]) -> str:
-    """Where image n is to be read, after these lines: with zeros around it, or repeated channels."""
+    """Where image n is read, after lines that put zeros around it and repeat its channels."""
     h, w = scan.shape
     o, size = scan.groups, scan.itemsize
     image = at(name, ("n", h * w * o // many))

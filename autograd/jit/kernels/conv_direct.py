@@ -139,7 +139,7 @@ class _Writer:
     def _image(self) -> str:
         """What is done for image n: its bands, each copied between zeros if there are borders."""
         s = self.scan
-        above, below, left, right = s.borders
+        above, _, left, right = s.borders
         channels, size = s.groups * s.depth, s.itemsize
         image, pace = s.shape[0] * s.shape[1] * channels, s.stride[0]
         banded = self.band < self.height

@@ -130,12 +130,12 @@ def backward(seen: Windows) -> Scan:
     row = (borders[2] + seen.out[1] + borders[3]) * seen.filters
     phases, across, reach = [], seen.shape[1] * seen.channels, 1
     for (i, height, rows), (j, width, columns) in product(*sides):
-        to, runs, length, taps = i * across + j * seen.channels, (), 1, ()
+        to, runs, length = i * across + j * seen.channels, tuple[int, ...](), 1
+        taps = tuple(p * seen.size[1] + q for (p, _), (q, _) in product(rows, columns))
         if rows and columns:
             moved = [(t, at + borders[0]) for t, at in rows]
             aside = [(t, at + borders[2]) for t, at in columns]
             runs, length = _runs(moved, aside, row, seen.filters, seen.groups == 1)
-            taps = tuple(p * seen.size[1] + q for (p, _), (q, _) in product(rows, columns))
             reach = max(reach, *(at + 1 for _, at in moved))
         phases.append(Phase((height, width), to, runs, length * seen.width, taps))
     return Scan(
@@ -143,4 +143,3 @@ def backward(seen: Windows) -> Scan:
         seen.shape, seen.width, seen.depth, seen.groups, seen.dtype, tuple(phases), reach,
         turned=True,
     )  # fmt: skip
-

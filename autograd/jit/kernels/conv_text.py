@@ -24,8 +24,8 @@ def fill(text: str, **values: object) -> str:
             if value:
                 lines.append(indent(value, line[: len(line) - len(word)]))
             continue
-        for name, value in values.items():
-            line = line.replace(f"⟨{name}⟩", str(value))
+        for name, filling in values.items():
+            line = line.replace(f"⟨{name}⟩", str(filling))
         lines.append(line)
     return "\n".join(lines)
 
@@ -78,6 +78,6 @@ class Scratch:
     def array(self, name: str, count: int) -> None:
         """Room for `count` elements, as a C variable."""
         real, size = REGISTERS[self.dtype][0], 8 if self.dtype == "float64" else 4
-        line = f"{real} *restrict {name} = ({real} *)(work + {self.size});"
+        line = f"{real} *restrict {name} = ({real} *)({at('work', self.size)});"
         self.size += -(-count * size // 64) * 64
         self.lines.append(line)

@@ -103,7 +103,10 @@ class Tile:
         lanes = target.lanes(self.dtype)
         if self.rows == 1 or self.columns == 1:
             way = 1 if self.rows == 1 else 0
-            x_at, y_at = (f"t * {steps[way]}" for steps in (self.x_steps, self.y_steps))
+            x_at, y_at = (
+                "t" if steps[way] == 1 else f"t * {steps[way]}"
+                for steps in (self.x_steps, self.y_steps)
+            )
         else:
             x_at, y_at = (
                 f"t / {self.columns} * {row} + t % {self.columns} * {column}"
@@ -127,8 +130,9 @@ class Tile:
         return fill(
             """
             /* ⟨numbers⟩ numbers of x times ⟨vectors⟩ registers of w, summed over runs of steps */
-            KERNEL void ⟨name⟩(long runs, const long *run, long steps,
-                    const ⟨real⟩ *restrict x, const ⟨real⟩ *restrict w, ⟨bias⟩⟨real⟩ *restrict y) {
+            KERNEL void ⟨name⟩(
+                    long runs, const long *run, long steps, const ⟨real⟩ *restrict x,
+                    const ⟨real⟩ *restrict w, ⟨bias⟩⟨real⟩ *restrict y) {
                 ⟨register⟩ sum[⟨numbers⟩][⟨vectors⟩];
                 UNROLL for (int t = 0; t < ⟨numbers⟩; t++)
                     UNROLL for (int v = 0; v < ⟨vectors⟩; v++)
@@ -137,7 +141,8 @@ class Tile:
                     const ⟨real⟩ *from = x + run[r];
                     for (long i = 0; i < steps; i++, from += ⟨x_step⟩, w += ⟨w_step⟩) {
                         ⟨register⟩ row[⟨vectors⟩];
-                        UNROLL for (int v = 0; v < ⟨vectors⟩; v++) row[v] = load⟨letter⟩(w + v * ⟨lanes⟩);
+                        UNROLL for (int v = 0; v < ⟨vectors⟩; v++)
+                            row[v] = load⟨letter⟩(w + v * ⟨lanes⟩);
                         UNROLL for (int t = 0; t < ⟨numbers⟩; t++)
                             UNROLL for (int v = 0; v < ⟨vectors⟩; v++)
                                 sum[t][v] += from[⟨x_at⟩] * row[v];
@@ -148,7 +153,7 @@ class Tile:
                         ⟨finish⟩
                     }
             }
-            """,  # noqa: E501
+            """,
             name=self.name, real=real, register=register, letter=letter, lanes=lanes,
             numbers=self.rows * self.columns, vectors=self.vectors, start=starts[self.start],
             bias=f"const {real} *restrict bias, " if self.start == "bias" else "",
@@ -158,4 +163,4 @@ class Tile:
     def call(self, runs: str, steps: str, x: str, w: str, y: str, bias: str = "") -> str:
         """A C statement that calls it; `runs` is how many there are and the table of them."""
         more = f"{bias}, " if self.start == "bias" else ""
-        return f"{self.name}({runs}, {steps}, {x}, {w}, {more}{y});"
+        return f"{self.name}(\n    {runs}, {steps}, {x},\n    {w}, {more}{y});"

@@ -51,7 +51,7 @@ class _Writer:
         self.scratch = Scratch(s.dtype)
         self.g = "g" if s.groups > 1 else ""
         self.borders = s.borders
-        above, below, left, right = self.borders
+        _, _, left, right = self.borders
         self.row = (left + s.shape[1] + right) * s.channels
         self.columns = s.filters  # of y, or of its copy
         if s.width % self.lanes:

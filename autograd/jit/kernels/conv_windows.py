@@ -116,18 +116,17 @@ def windows(
     spatial = tuple(x[1:-1])
     stride, dilation, padding = how["stride"], how["dilation"], how["padding"]
     out = places(spatial, tuple(size), stride, padding, dilation)
-    before = tuple(p[0] for p in padding)
     if min(*spatial, *size, *out, x[-1], filters) <= 0 or min(map(min, padding)) < 0:
         return None
-    if len(spatial) == 1:
-        return _flat(Windows(
-            x[0], (1, *spatial), x[-1], (1, *size), (1, *out), filters, (1, *stride),
-            (0, *before), (1, *dilation), how["groups"], dtype,
-        ))  # fmt: skip
-    return _flat(Windows(
-        x[0], spatial, x[-1], tuple(size), out, filters, tuple(stride), before, tuple(dilation),
-        how["groups"], dtype,
-    ))  # fmt: skip
+
+    def pair(sizes: Sequence[int], first: int = 1) -> Pair:
+        return (sizes[0], sizes[1]) if len(sizes) == 2 else (first, sizes[0])
+
+    seen = Windows(
+        x[0], pair(spatial), x[-1], pair(size), pair(out), filters, pair(stride),
+        pair([p[0] for p in padding], 0), pair(dilation), how["groups"], dtype,
+    )  # fmt: skip
+    return _flat(seen)
 
 
 def _plain(a: Operand, dtype: str) -> bool:

@@ -4,16 +4,17 @@ Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; the tran
 formulas are in c/winograd.h.  Blocks of windows are transformed to 16 planes, each plane is a
 matrix product done by a register tile, and transformed back, all in the second-level cache.
 
-In float32 the error is about that of the plain sums: measured against float64 on normal numbers,
-ERROR_RATIO.  An inf or NaN spreads over the 2 × 2 block of its result, where plain sums keep it
-to the windows that see it.
+In float32 the error is no larger than that of plain sums: measured against float64 with normal
+numbers and 16 to 128 channels it is 0.5 to 0.9 of theirs, as sums are shorter.  But numbers meet
+that plain sums keep apart: an inf or NaN reaches all of a 2 × 2 block of results, not only those
+whose window sees it, and so does the rounding of a number much larger than its neighbours.
 """
 
 from __future__ import annotations
 
-from ..kernel import Kernel, Target
 from collections.abc import Sequence
 
+from ..kernel import Kernel, Target
 from .conv_text import REGISTERS, Scratch, at, block, body, each, loop, table
 from .conv_tiles import Panel, Tile, cut_panels, split, tallest
 from .conv_windows import Pair, Windows
@@ -30,7 +31,6 @@ TOGETHER = 24
 def height(target: Target, vectors: int) -> int:
     """Windows per tile."""
     return max(n for n in (12, 8, 6, 4, 3, 2, 1) if n <= max(tallest(target, vectors), 1))
-
 
 
 def suits(seen: Windows, target: Target) -> bool:
@@ -58,6 +58,7 @@ def write_weights(name: str, told: str, seen: Windows, target: Target) -> Kernel
     """The kernel of conv_kernel, which adds to w (3, 3, C, O)."""
     writer = _Weights(name, seen, target)
     return _kernel(name, told, writer.source(), seen, writer, sums=(0,))
+
 
 def _kernel(
     name: str, told: str, source: str, seen: Windows, writer: _Writer, sums: tuple[int, ...] = ()
@@ -103,7 +104,10 @@ class _Writer:
             f"        {pointers}, {self.real} *restrict {output}, char *work)"
         )
         text = block(head, table("runs", [0]), *self.scratch.lines, *lines)
-        return "\n\n".join([*self.tiles.values(), f"/* ⟨told⟩; Winograd F(2x2, 3x3) */\n{text}"]) + "\n"
+        return (
+            "\n\n".join([*self.tiles.values(), f"/* ⟨told⟩; Winograd F(2x2, 3x3) */\n{text}"])
+            + "\n"
+        )
 
     def tile(self, tile: Tile) -> Tile:
         """A tile, whose source is kept."""

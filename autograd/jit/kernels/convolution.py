@@ -1,8 +1,9 @@
 """Kernels of convolution and its two gradients: which way of computing each is written for.
 
-    few channels per group (depthwise)    loops over channels           conv_depthwise.py
+    one channel per group (depthwise)     loops over channels           conv_depthwise.py
     3 × 3, unit stride, enough channels   Winograd's F(2 × 2, 3 × 3)    conv_winograd.py
-    all others of one or two axes         register tiles                conv_direct.py, conv_weights.py
+    all others of one or two axes         register tiles                conv_direct.py
+                                          and to the kernel             conv_weights.py
 
 Besides the op's own params, a request may say `epilogue`: "relu" for conv and conv_affine, and
 `winograd`: False to have sums in the plain order.
@@ -43,7 +44,7 @@ def conv(request: Request, target: Target) -> Kernel | None:
 @lowers("conv_transpose")
 def conv_transpose(request: Request, target: Target) -> Kernel | None:
     """x (N, *shape, C), to whose windows each element of y (N, *places, O) adds its part of w."""
-    y, w = request.inputs
+    _, w = request.inputs
     (x,) = request.outputs
     seen = windows(request, x.shape, w.shape[:-2], w.shape[-1])
     if seen is None:

@@ -30,7 +30,8 @@ def draw(request: Request, target: Target) -> Kernel | None:
         name += f"_{round(params['p'] * 2**24)}"
     source = f"""\
 /* {request.op}: {n} numbers, each of {each} words of the stream */
-KERNEL void {name}(long begin, long end, uint64_t key, uint64_t start, {TYPES[dtype]} *z, char *work) {{
+KERNEL void {name}(long begin, long end, uint64_t key, uint64_t start,
+    {TYPES[dtype]} *z, char *work) {{
     (void)work;
     uint32_t space[PHILOX_WORDS + 4];
     for (long i = begin; i < end; i += PHILOX_WORDS / {each}) {{
@@ -41,7 +42,8 @@ KERNEL void {name}(long begin, long end, uint64_t key, uint64_t start, {TYPES[dt
     }}
 }}
 """
-    return Kernel(name, source, rows=n, grain=256, flops=40 * n, headers=("vectors", "maths", "philox"))
+    headers = ("vectors", "maths", "philox")
+    return Kernel(name, source, rows=n, grain=256, flops=40 * n, headers=headers)
 
 
 def _number(op: str, dtype: str, p: float) -> str:

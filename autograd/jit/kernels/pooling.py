@@ -5,9 +5,8 @@ What lies beyond the border is a number that does not count, in a copy of the im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...ops.window import places
 from ..kernel import Kernel, Request, Target, lowers
@@ -43,7 +42,9 @@ class _Pool:
     def runs(self) -> list[int]:
         """Where the taps lie, seen from the window's corner."""
         row = self.room[1] * self.channels
-        return [p * row + q * self.channels for p in range(self.size[0]) for q in range(self.size[1])]
+        return [
+            p * row + q * self.channels for p in range(self.size[0]) for q in range(self.size[1])
+        ]
 
     @property
     def padded(self) -> bool:
@@ -62,7 +63,13 @@ class _Pool:
 
     def label(self, op: str) -> str:
         """A name for the kernel, and no two that differ have the same."""
-        parts = [(self.n, *self.shape, self.channels), self.size, self.stride, self.before, self.room]
+        parts = [
+            (self.n, *self.shape, self.channels),
+            self.size,
+            self.stride,
+            self.before,
+            self.room,
+        ]
         words = ["x".join(map(str, part)) for part in parts]
         return f"{op}_{words[0]}_size{words[1]}_stride{words[2]}_before{words[3]}_in{words[4]}"
 
@@ -109,16 +116,15 @@ def gather(request: Request, target: Target) -> Kernel | None:
                  f"{seen} + i * {w * c}, {w * c} * sizeof *x);"),
         ]  # fmt: skip
         seen = "room"
-    result = "index" if request.op == "max_pool_index" else "z"
-    lines = _BODIES[request.op](pool, real)
-    place = f"((n * {pool.out[0]} + i) * {pool.out[1]} + j) * {c}"
     images = loop(
         "n", "begin", "end", 1, *copies, f"const {real} *seen = {seen};",
         _places(
             pool, f"const {real} *restrict from = {_corner('seen', pool)};",
-            f"long place = {place};", lines,
+            f"long place = ((n * {pool.out[0]} + i) * {pool.out[1]} + j) * {c};",
+            _folded(pool, request.op, real),
         ),
     )  # fmt: skip
+    result = "index" if request.op == "max_pool_index" else "z"
     return _kernel(request, pool, scratch, ("x", *names), result, images)
 
 
@@ -201,18 +207,31 @@ def _kernel(
     )
 
 
-# --- a window's statements: from its elements, for all channels ---
+def _folded(pool: _Pool, op: str, real: str) -> str:
+    """The statements for a window: a fold over its taps, for all channels.
 
-
-def _reduced(pool: _Pool, real: str, start: str, step: str, order: int = 1) -> str:
-    """z = start, then z = step for each tap k, whose element is x; all taps, or the first last."""
-    taps = list(enumerate(pool.runs))[::order]
-    if len(taps) <= WRITTEN_OUT:
-        lines = [
-            f"z = {step.format(k=k, x=f'from[{at("c", run)}]', z='z')};" for k, run in taps
-        ]  # fmt: skip
-        return ""
-    return ""
-
-
-_BODIES: dict[str, Callable[[_Pool, str], str]] = {}
+    z begins as something and becomes something else with each tap k, whose element is x.
+    """
+    last = len(pool.runs) - 1
+    kind, start, step = {
+        "max_pool": (real, "-INFINITY", "larger({z}, {x})"),
+        "sum_pool": (real, "0", "{z} + {x}"),
+        "pool_take": (real, "0", "index[place + c] == {k} ? {x} : {z}"),
+        "max_pool_index": ("int64_t", str(last), "{x} == y[place + c] ? {k} : {z}"),
+    }[op]
+    taps, turns = list(enumerate(pool.runs)), f"for (long k = 0; k <= {last}; k++)"
+    if op == "max_pool_index":  # the first that is equal comes last, and what it says stays
+        taps, turns = taps[-2::-1], f"for (long k = {last - 1}; k >= 0; k--)"
+        kind = kind if pool.dtype == "float64" else "int32_t"  # as wide as what is compared
+    result = "index" if op == "max_pool_index" else "z"
+    if len(pool.runs) <= WRITTEN_OUT:
+        return _simd("c", pool.channels, f"{kind} now = {start};", *[
+            f"now = {step.format(k=k, x=f'from[{place}]', z='now')};"
+            for k, run in taps for place in [at("c", run)]
+        ], f"{result}[place + c] = now;")  # fmt: skip
+    kept = f"{result}[place + c]"
+    each = step.format(k="k", x="from[runs[k] + c]", z=kept)
+    return body(
+        _simd("c", pool.channels, f"{kept} = {start};"),
+        block(turns, _simd("c", pool.channels, f"{kept} = {each};")),
+    )

@@ -23,6 +23,7 @@ from math import prod
 from string import Template
 
 from ..kernel import Kernel, Operand, Request, Target, lowers
+from .gemm import gemm_work
 from .recurrent_source import FORWARD, GRADIENT
 
 SAMPLES = 64
@@ -33,11 +34,6 @@ GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 STATES = {"lstm": ("h", "c"), "gru": ("h",), "rnn": ("h",)}
 KEPT = {"lstm": ("states", "gates", "cells"), "gru": ("states", "gates"), "rnn": ("states",)}
 HEADERS = ("vectors", "maths", "checks", "gemm", "recurrent")
-
-
-def gemm_work(target: Target) -> int:
-    """The bytes of scratch memory for a product, GEMM_WORK in c/gemm.h."""
-    return 256 * (2 * target.vector + 960)
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ $scratch
                         continue; //only
                     } //only
                     lstm_gates_$f(H, zs + i * Z, cells + row * H, gates + row * Z, //lstm
-                                  cells + next * H, states + next * H); //lstm
+                                   cells + next * H, states + next * H); //lstm
                     gru_gates_$f(H, zs + i * Z, q + i * Z, states + row * H, //gru
-                                 gates + row * 4 * H, states + next * H); //gru
+                                  gates + row * 4 * H, states + next * H); //gru
                     rnn_${activation}_$f(H, zs + i * Z, states + next * H); //rnn
                     copy_row_$f(H, states + next * H, y + at * H);
                 }
@@ -91,12 +91,12 @@ $scratch
                         continue; //only
                     } //only
                     lstm_gates_grad_$f(H, gates + row * Z, cells + row * H, //lstm
-                                       cells + (row + N) * H, gy + at * H, dh + i * H, //lstm
-                                       dc + i * H, dzs + i * Z); //lstm
+                                        cells + (row + N) * H, gy + at * H, dh + i * H, //lstm
+                                        dc + i * H, dzs + i * Z); //lstm
                     gru_gates_grad_$f(H, gates + row * 4 * H, states + row * H, gy + at * H, //gru
-                                      dh + i * H, dzs + i * Z, dqs + i * Z); //gru
+                                       dh + i * H, dzs + i * Z, dqs + i * Z); //gru
                     rnn_${activation}_grad_$f(H, states + (row + N) * H, gy + at * H, //rnn
-                                              dh + i * H, dzs + i * Z); //rnn
+                                      dh + i * H, dzs + i * Z); //rnn
                     clear_row_$f(H, dh + i * H); //only //sum
                 }
                 gemm_np_$f(n, H, Z, ${q}s, Z, packed_u, dh, H, $dh, H); /* dh = dz u^T */

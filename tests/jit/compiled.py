@@ -1,0 +1,73 @@
+"""What tests of whole compiled functions share: run them natively and by replay, compare."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Tensor
+from autograd.calls import flatten
+from autograd.jit import Jitted, jit
+from autograd.jit.run import Bound
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
+MODES = [pytest.param("native", marks=needs_compiler), "replay"]
+by_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@contextmanager
+def running(mode: str) -> Iterator[None]:
+    """What is compiled in this block runs as "native" code, by "replay", or not at all: "off"."""
+    before = os.environ.get("AUTOGRAD_JIT")
+    os.environ["AUTOGRAD_JIT"] = mode
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["AUTOGRAD_JIT"]
+        else:
+            os.environ["AUTOGRAD_JIT"] = before
+
+
+def compiled(function: Callable[..., Any], mode: str, *args: Any) -> Jitted:
+    """The function, compiled for arguments like these."""
+    made = jit(function)
+    with running(mode):
+        made(*args)
+        made(*args)
+    assert {bound.kind for bound in specialisations(made)} == {mode}
+    return made
+
+
+def specialisations(made: Jitted) -> list[Bound]:
+    """All that was compiled of a function."""
+    return [bound for bounds in made.known.values() for bound in bounds]
+
+
+def raws(tree: Any) -> list[Any]:
+    """The arrays of what a function returned, copied: a view may change with what it shows."""
+    return [np.array(x.raw) for x in flatten(tree) if isinstance(x, Tensor)]
+
+
+def assert_near(got: Any, want: Any, rtol: float, what: str = "") -> None:
+    """The same shapes and dtypes, and values as near as rtol, measured by the largest."""
+    found, expected = raws(got), raws(want)
+    assert len(found) == len(expected)
+    for i, (a, b) in enumerate(zip(found, expected, strict=True)):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{what} result {i}"
+        if a.dtype.kind not in "fV":
+            np.testing.assert_array_equal(a, b, err_msg=f"{what} result {i}")
+            continue
+        a, b = a.astype("float64"), b.astype("float64")
+        size = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        np.testing.assert_allclose(
+            a, b, rtol=rtol, atol=rtol * max(size, 1e-30), err_msg=f"{what} result {i}"
+        )
