@@ -14,7 +14,7 @@ from typing import Any
 import backends
 from backends import numpy as np
 
-from . import processor
+from . import pool, processor
 from .build import build
 from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
@@ -41,6 +41,10 @@ class Native:
         self.inputs = [v for v in program.inputs if v.source != "leaf"]
         functions = [part for part in self.rendered.parts if isinstance(part, str)]
         self.library = build(self.source, functions)
+        self.threads = 1
+        if self.rendered.threaded and pool.threads() > 1 and pool.attach(self.library):
+            self.threads = pool.threads()
+            self.library.use_threads(self.threads)
         self.outside: dict[int, Any] = {}
         """The arrays that the table of pointers leads to, by the place in it."""
         self._memory()
@@ -50,7 +54,7 @@ class Native:
         """The arena, scratch memory, and tables of pointers and numbers."""
         given = self.schedule.given
         self.arena = _aligned(self.rendered.arena)
-        self.scratch = _aligned(self.rendered.work)
+        self.scratch = _aligned(self.rendered.work * self.threads)
         self.pointers = (ctypes.c_void_p * max(len(given), 1))()
         self.objects = (ctypes.c_void_p * max(len(given), 1))()
         self.numbers = self.rendered.numbers

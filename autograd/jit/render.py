@@ -10,6 +10,7 @@ from typing import Any
 from backends import c
 from backends.c import TYPES
 
+from .calling import Calling
 from .kernel import Kernel
 from .layout import View, itemsize
 from .loop_text import LoopText, number_text
@@ -35,6 +36,8 @@ class Rendered:
     numbers: list[Var]
     """The Python numbers that are handed over, in this order."""
     kernels: list[tuple[Kernel, list[Step]]] = field(default_factory=list)
+    threaded: bool = False
+    """Whether some kernels use several threads."""
 
     @property
     def has_hosts(self) -> bool:
@@ -51,6 +54,14 @@ def render(schedule: Schedule, data: int | None = None) -> Rendered:
     return _Renderer(schedule, data).rendered
 
 
+FRAME = """\
+/* what a part of the rows needs, on whatever thread it is computed */
+struct frame { char *arena, **g; const double *n; const uint64_t *u; char *work; };
+static int threads = 1;
+__attribute__((visibility("default"))) void use_threads(int count) { threads = count; }
+""".splitlines()
+
+
 class _Renderer:
     def __init__(self, schedule: Schedule, data: int | None) -> None:
         self.schedule, self.data = schedule, data
@@ -61,6 +72,7 @@ class _Renderer:
         self.headers: dict[str, None] = {"vectors": None, "maths": None}
         self.taken: set[str] = set()
         self.work = 0
+        self.tasks: list[str] = []
         self.number_names: dict[Var, str] = {}
         self.number_lines = self._numbers()
         self.kernels: list[tuple[Kernel, list[Step]]] = []
@@ -84,10 +96,13 @@ class _Renderer:
                 names_.append(name)
                 bodies.append(self._function(name, part if bodies else self._pointers() + part))
         includes = [f'#include "{header}.h"' for header in self.headers]
-        source = "\n".join([*includes, "", *self.definitions, *bodies])
+        if self.tasks:
+            includes += ['#include "threads.h"', "", *FRAME, f"#define WORK {self.work}"]
+        source = "\n".join([*includes, "", *self.definitions, *self.tasks, *bodies])
         self.rendered = Rendered(
-            source, names_, self.arena, self.work, schedule, self.number_order, self.kernels
-        )
+            source, names_, self.arena, self.work, schedule, self.number_order, self.kernels,
+            bool(self.tasks),
+        )  # fmt: skip
 
     def _pointers(self) -> list[str]:
         """Lines that read the pointers of arguments and results from the array objects."""
@@ -161,7 +176,6 @@ class _Renderer:
                 f"/* {told}: {text.rows} rows of {text.cols} */\n"
                 f"{text.signature(name)} {{\n{text.text}\n}}\n"
             )
-        self.work = max(self.work, text.work)
         self.headers.update(dict.fromkeys(text.kernel.headers))
         pointers = [
             f"{'' if f'a{i}' in text.written else 'const '}{TYPES[v.buffer.dtype]} *"
@@ -171,19 +185,18 @@ class _Renderer:
             f"({kind}){self._address(v)}" for kind, v in zip(pointers, text.pointers, strict=True)
         ]
         arguments += [self.number_names[v] for v in text.numbers]
-        clears = [self._clear(text.pointers[i]) for i in text.sums]
-        self.kernels.append((text.kernel, loop.steps))
-        return [*_told(loop.steps), *clears, self._line(name, text.kernel.rows, arguments)]
+        sums = {i: text.pointers[i] for i in text.sums}
+        return self._called(name, text.kernel, arguments, sums, loop.steps)
 
     def _call(self, call: Call) -> list[str]:
         kernel, step = call.kernel, call.step
         name = self.functions.get(kernel.source + kernel.name)
         if name is None:
+            self.taken.add(kernel.name)
             name = self.functions[kernel.source + kernel.name] = kernel.name
             self.headers.update(dict.fromkeys(kernel.headers))
             if kernel.source not in self.definitions:
                 self.definitions.append(kernel.source)
-        self.work = max(self.work, kernel.work)
         views = iter(call.inputs)
         arguments = [
             self._pointer(next(views), "const ") if v.dtype is not None
@@ -191,18 +204,27 @@ class _Renderer:
             for v in step.inputs
         ]  # fmt: skip
         arguments += [self._pointer(self.schedule.views[v], "") for v in step.outputs]
-        clears = [self._clear(self.schedule.views[step.outputs[i]]) for i in kernel.sums]
-        self.kernels.append((kernel, [step]))
-        return [*_told([step]), *clears, self._line(name, kernel.rows, arguments)]
+        first = len(step.inputs)
+        sums = {first + i: self.schedule.views[step.outputs[i]] for i in kernel.sums}
+        return self._called(name, kernel, arguments, sums, [step])
+
+    def _called(
+        self, name: str, kernel: Kernel, arguments: list[str], sums: dict[int, View],
+        steps: list[Step],
+    ) -> list[str]:  # fmt: skip
+        """The lines that call a kernel, with a comment that says for which lines of the user's."""
+        addresses = {place: self._address(view) for place, view in sums.items()}
+        calling = Calling(name, kernel, arguments, sums, addresses)
+        self.kernels.append((kernel, steps))
+        self.work = max(self.work, calling.scratch)
+        if not calling.threaded:
+            return [*_told(steps), *calling.lines()]
+        task = f"task{len(self.tasks)}"
+        self.tasks.append(calling.task(task, self._numbers_in(", ".join(arguments))))
+        return [*_told(steps), *calling.parallel(task)]
 
     def _pointer(self, view: View, const: str) -> str:
         return f"({const}{TYPES[view.buffer.dtype]} *){self._address(view)}"
-
-    def _line(self, name: str, rows: int, arguments: list[str]) -> str:
-        return f"    {name}(0, {rows}, {', '.join([*arguments, 'work'])});"
-
-    def _clear(self, view: View) -> str:
-        return self._fill(view, 0.0)
 
     def _fill(self, view: View, value: float) -> str:
         count = math.prod(view.shape)
@@ -231,22 +253,25 @@ class _Renderer:
     def _function(self, name: str, lines: list[str]) -> str:
         """One exported function: the arena, pointers to what is given (g), numbers as they are (n)
         and as whole numbers (u), and scratch memory."""
-        text, known = "\n".join(lines), self.number_lines
-        used = [line for key, line in known if _mentions(key, text, known)]
+        used = self._numbers_in("\n".join(lines))
         head = (
             f"int {name}(char *arena, char **g, const double *n, const uint64_t *u, char *work,\n"
             f"    char *const *o) {{"
         )
         unused = "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;"
+        if any("&frame" in line for line in lines):
+            used.append("    struct frame frame = {arena, g, n, u, work};")
         return "\n".join([head, *used, *lines, unused, "    return 0;", "}", ""])
 
-
-def _mentions(key: str, text: str, lines: list[tuple[str, str]]) -> bool:
-    """Whether a number is used, by the kernels or by another number."""
-    pattern = re.compile(rf"\b{key}\b")
-    return bool(pattern.search(text)) or any(
-        pattern.search(line.partition("=")[2]) for other, line in lines if other != key
-    )
+    def _numbers_in(self, text: str) -> list[str]:
+        """The lines that make the numbers which some C mentions."""
+        known = self.number_lines
+        wanted: set[str] = set()
+        for name, line in reversed(known):
+            if re.search(rf"\b{name}\b", text):
+                wanted.add(name)
+                text += line.partition("=")[2]
+        return [line for name, line in known if name in wanted]
 
 
 def _told(steps: list[Step]) -> list[str]:
