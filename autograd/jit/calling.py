@@ -41,7 +41,8 @@ class Calling:
     @property
     def threaded(self) -> bool:
         """Whether it is worth several threads."""
-        return self.kernel.rows > self.kernel.grain and seconds(self.kernel) > PAYS
+        whole = any(x.startswith("u[") for x in self.arguments)  # 64 bits, which no double holds
+        return self.kernel.rows > self.kernel.grain and seconds(self.kernel) > PAYS and not whole
 
     @property
     def scratch(self) -> int:
@@ -57,7 +58,14 @@ class Calling:
     def parallel(self, task: str) -> list[str]:
         """The call on several threads, by way of a task."""
         rows, grain = self.kernel.rows, self._grain
-        lines = [*self._clears(), f"    parallel({task}, &frame, {rows}, {grain}, threads);"]
+        pointers = [x for x in self.arguments if not _is_number(x)]
+        numbers = [x for x in self.arguments if _is_number(x)]
+        given = "".join(f", {{{', '.join(xs)}}}" for xs in (numbers,) if xs)
+        lines = [
+            *self._clears(),
+            f"    parallel({task}, &(struct call){{work, {{{', '.join(pointers)}}}{given}}},",
+            f"        {rows}, {grain}, threads);",
+        ]
         if self.sums:
             lines.append(f"    for (int t = 1; t < count_parts({rows}, {grain}, threads); t++) {{")
             for place, view, at in self._own():
@@ -70,25 +78,29 @@ class Calling:
             lines.append("    }")
         return lines
 
-    def task(self, name: str, numbers: list[str]) -> str:
+    def task(self, name: str) -> str:
         """The function that a thread calls with its part of the rows."""
-        arguments, own = list(self.arguments), []
+        arguments, own = [], []
+        pointers = numbers = 0
+        for text in self.arguments:
+            if _is_number(text):
+                arguments.append(f"c->n[{numbers}]")
+                numbers += 1
+            else:
+                arguments.append(f"c->p[{pointers}]")
+                pointers += 1
         for place, view, at in self._own():
-            kind = TYPES[view.buffer.dtype]
-            real, count = self.addresses[place], math.prod(view.shape)
+            kind, count = TYPES[view.buffer.dtype], math.prod(view.shape)
             own += [
-                f"    {kind} *sum{place} = ({kind} *)(thread ? work + {at} : {real});",
+                f"    {kind} *sum{place} = thread ? (void *)(work + {at}) : {arguments[place]};",
                 f"    if (thread) memset(sum{place}, 0, {count} * sizeof *sum{place});",
             ]
             arguments[place] = f"sum{place}"
         return "\n".join([
             f"static void {name}(void *context, long begin, long end, int thread) {{",
-            "    const struct frame *f = context;",
-            "    char *arena = f->arena, **g = f->g, *work = f->work + thread * WORK;",
-            "    const double *n = f->n;",
-            "    const uint64_t *u = f->u;",
-            "    (void)arena, (void)g, (void)n, (void)u, (void)work;",
-            *numbers, *own,
+            "    const struct call *c = context;",
+            "    char *work = c->work + thread * WORK;",
+            *own,
             f"    {self.name}(begin, end, {', '.join([*arguments, 'work'])});",
             "}", "",
         ])  # fmt: skip
@@ -112,6 +124,11 @@ class Calling:
             f"{math.prod(view.shape) * itemsize(view.buffer.dtype)});"
             for place, view in self.sums.items()
         ]  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    """Whether an argument is a number, by its C: n12, or u[3]."""
+    return text[0] in "nu" and text[1:2] in "0123456789["
 
 
 def _bytes(view: View) -> int:

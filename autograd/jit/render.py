@@ -54,12 +54,14 @@ def render(schedule: Schedule, data: int | None = None) -> Rendered:
     return _Renderer(schedule, data).rendered
 
 
-FRAME = """\
-/* what a part of the rows needs, on whatever thread it is computed */
-struct frame { char *arena, **g; const double *n; const uint64_t *u; char *work; };
-static int threads = 1;
-__attribute__((visibility("default"))) void use_threads(int count) { threads = count; }
-""".splitlines()
+def _frame(most: int) -> list[str]:
+    """What kernels on several threads share."""
+    return [
+        "/* the arguments of a kernel, for whatever thread computes a part of its rows */",
+        f"struct call {{ char *work; void *p[{most}]; double n[{most}]; }};",
+        "static int threads = 1;",
+        '__attribute__((visibility("default"))) void use_threads(int n) { threads = n; }',
+    ]
 
 
 class _Renderer:
@@ -72,7 +74,9 @@ class _Renderer:
         self.headers: dict[str, None] = {"vectors": None, "maths": None}
         self.taken: set[str] = set()
         self.work = 0
-        self.tasks: list[str] = []
+        self.tasks: dict[str, str] = {}
+        self.most = 0
+        """The most arguments that a kernel on several threads has."""
         self.number_names: dict[Var, str] = {}
         self.number_lines = self._numbers()
         self.kernels: list[tuple[Kernel, list[Step]]] = []
@@ -97,8 +101,13 @@ class _Renderer:
                 bodies.append(self._function(name, part if bodies else self._pointers() + part))
         includes = [f'#include "{header}.h"' for header in self.headers]
         if self.tasks:
-            includes += ['#include "threads.h"', "", *FRAME, f"#define WORK {self.work}"]
-        source = "\n".join([*includes, "", *self.definitions, *self.tasks, *bodies])
+            includes += [
+                '#include "threads.h"',
+                "",
+                *_frame(self.most),
+                f"#define WORK {self.work}",
+            ]
+        source = "\n".join([*includes, "", *self.definitions, *self.tasks.values(), *bodies])
         self.rendered = Rendered(
             source, names_, self.arena, self.work, schedule, self.number_order, self.kernels,
             bool(self.tasks),
@@ -219,8 +228,9 @@ class _Renderer:
         self.work = max(self.work, calling.scratch)
         if not calling.threaded:
             return [*_told(steps), *calling.lines()]
-        task = f"task{len(self.tasks)}"
-        self.tasks.append(calling.task(task, self._numbers_in(", ".join(arguments))))
+        task = f"{name}_part"
+        self.tasks[task] = calling.task(task)
+        self.most = max(self.most, len(arguments))
         return [*_told(steps), *calling.parallel(task)]
 
     def _pointer(self, view: View, const: str) -> str:
@@ -259,8 +269,6 @@ class _Renderer:
             f"    char *const *o) {{"
         )
         unused = "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;"
-        if any("&frame" in line for line in lines):
-            used.append("    struct frame frame = {arena, g, n, u, work};")
         return "\n".join([head, *used, *lines, unused, "    return 0;", "}", ""])
 
     def _numbers_in(self, text: str) -> list[str]:
