@@ -29,7 +29,7 @@ from . import places
 from .node import Node, Scope, current
 
 __all__ = [
-    "Names", "bound", "describe", "here", "path", "table", "title", "told",
+    "Names", "bound", "calling", "describe", "here", "path", "table", "title", "told",
     "user_frame", "variable", "where",
 ]  # fmt: skip
 
@@ -56,6 +56,12 @@ def user_frame() -> FrameType | None:
     while frame is not None and _inside(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def calling() -> tuple[CodeType, int] | None:
+    """The user's call that is running: the `where` of a scope."""
+    frame = user_frame()
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def here() -> str:

@@ -10,7 +10,7 @@ from backends import namespaces, python
 from . import names
 from .errors import GraphError, ShapeError
 from .explain import reraise
-from .node import EVERYTHING, Freed, Node, Op, _state, current, history
+from .node import EVERYTHING, Freed, Node, Op, Scope, State, _state, current, history
 from .ops.shape import astype, sum_to
 from .record import pull
 from .several import Bundle, add_parts, filled, parts_of
@@ -48,6 +48,7 @@ def sweep(
         g = seed if recorded else seed.raw
         found[node] = found[node] + g if node in found else g
     freed = None if retain_graph or recorded else Freed()
+    watched = current().watcher is not None
     token = _state.set(current().but(create_graph))
     try:
         while nodes:
@@ -68,6 +69,8 @@ def sweep(
                 continue
             g = found[node] if keep or node in ends else found.pop(node)
             pull_back = op.pulls.get(kind) or _pull_of(op, kind)
+            if watched:
+                _state.set(_beside(node))
             pull_back(node, g, found, through, not recorded)
             if freed is not None:
                 node.inputs = freed
@@ -89,6 +92,15 @@ def sweep(
             if g.dtype != x.raw.dtype:  # a bfloat16 array times a Python number is float32
                 found[x] = astype(g, dtype=x.raw.dtype)
     return found
+
+
+def _beside(node: Node) -> State:
+    """The state in which a watcher sees a node's rule: a call made where the node was."""
+    state, op = current(), node.op
+    assert op is not None
+    where = None if node.code is None else (node.code, node.instruction)
+    scope = Scope(f"gradient of {op.name}", op, node.scope, where)
+    return State(state.recording, scope, state.watcher)
 
 
 def _pull_of(op: Op, kind: str) -> Callable[..., None]:

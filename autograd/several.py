@@ -105,7 +105,7 @@ def by_definition(definition: Callable[..., Any]) -> Callable[..., tuple[Any, ..
     def rule(g: Any, z: Any, *inputs: Any, **params: Any) -> tuple[Any, ...]:
         from .calls import gradients_of, identity
 
-        recorded = any([isinstance(x, Node) for x in (*_tuple(g), *inputs)])
+        recorded = any(isinstance(x, Node) for x in (*_tuple(g), *inputs))
         watched = current().recording == WATCHED  # recorded, but for reading alone
         with enable_grad():
             points: list[Any] = []

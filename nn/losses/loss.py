@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from autograd import Tensor, maximum, where
+from autograd import Tensor, maximum, names, where
 from autograd.errors import DomainError, ShapeError
+from autograd.node import current, scope
 
 __all__ = ["Custom", "Loss", "check_range", "truth"]
 
@@ -64,6 +65,12 @@ class Loss:
         Dividing by N and not by Σ wᵢ keeps the gradient of a batch of light samples small.
         Weights that are truth values are a mask: the mean is over what is True.
         """
+        if current().watcher is None:
+            return self._mean(y_pred, y_true, sample_weight)
+        with scope(self.name, None, names.calling()):
+            return self._mean(y_pred, y_true, sample_weight)
+
+    def _mean(self, y_pred: Tensor, y_true: Any, sample_weight: Any) -> Tensor:
         found, kept = self.losses(y_pred, y_true), self.kept(y_pred, y_true)
         if sample_weight is not None:
             weight = self._weights(found, sample_weight)

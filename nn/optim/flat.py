@@ -244,6 +244,8 @@ class Flat:
     ) -> None:  # fmt: skip
         """`apply`, with tensors: what the formula returns is assigned."""
         leaves = [Tensor.of(array) for array in self._arrays()]
+        for leaf, name in zip(leaves, ("parameters", *self.state), strict=True):
+            leaf.name = name
         changed = []
         for place, g in gradients:
             whole = place == slice(0, self.ends[-1])

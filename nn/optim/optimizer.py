@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from autograd import Tensor, no_grad
+from autograd import Tensor, names, no_grad
 from autograd.errors import GraphError
-from autograd.node import current
+from autograd.node import current, scope
 
 from . import state
 from .clipping import clipped, clipped_tensors
@@ -195,7 +195,8 @@ class Optimizer:
         """
         watcher = current().watcher
         if watcher is not None:
-            self._recorded(watcher)
+            with scope(self.name, None, names.calling()):
+                self._recorded(watcher)
             return
         if gradients is None:
             gradients = self.gather()

@@ -4,8 +4,8 @@
 #define GLASSGRAD_MATHS_ANGLES
 #include "maths_bits.h"
 
-/* |x| = (4 k + quadrant) π/2 + r with |r| ≤ π/4, for every x (after Payne & Hanek, "Radian reduction
-   for trigonometric functions", 1983).
+/* |x| = (4 k + quadrant) π/2 + r with |r| ≤ π/4, for every x (after Payne & Hanek, "Radian
+   reduction for trigonometric functions", 1983).
 
    Of the bits of 2/π, those that only give whole turns are left out: which ones depends on the
    size of x.  The next 29 and again 29, times the 24 bits of x, are exact in double precision, and
@@ -35,7 +35,9 @@ INLINE float cos_near_f32(float r) {
     return 1.0f - (0.5f * square - square * square * p);
 }
 
-INLINE float flip_sign_f32(float x, uint32_t bit) { return from_bits_f32(bits_f32(x) ^ bit << 31); }
+INLINE float flip_sign_f32(float x, uint32_t bit) {
+    return from_bits_f32(bits_f32(x) ^ bit << 31);
+}
 
 INLINE float sin_f32(float x) {
     uint32_t quadrant;
@@ -50,7 +52,8 @@ INLINE float cos_f32(float x) {
 INLINE float tan_f32(float x) {
     uint32_t quadrant;
     float r = quadrant_f32(x, &quadrant), s = sin_near_f32(r), c = cos_near_f32(r);
-    return flip_sign_f32((quadrant & 1 ? c : s) / (quadrant & 1 ? s : c), quadrant ^ bits_f32(x) >> 31);
+    float z = (quadrant & 1 ? c : s) / (quadrant & 1 ? s : c);
+    return flip_sign_f32(z, quadrant ^ bits_f32(x) >> 31);
 }
 
 #define HALF_PI_F32 1.5707964f

@@ -12,12 +12,11 @@ import math
 from math import prod
 
 from ..kernel import Kernel, Operand, Request, Target, lowers
+from .gemm import gemm_work
 from .places import INTEGERS, REALS, SUFFIXES, function, offset, pointer, sizes, spread, tagged
 
 SCORES = 1 << 17
 """Bytes of scores that are worked on together, unless the keys are very many."""
-GEMM_WORK = 256 * (2 * 64 + 4 * 240)
-"""Bytes of scratch memory that c/gemm.h wants where vectors are widest."""
 
 
 class Heads:
@@ -39,6 +38,7 @@ class Heads:
         wanted = SCORES // (self.size * self.keys) // step * step
         self.panel = min(max(wanted, 2 * step), 4 * step, -(-self.queries // lanes) * lanes)
         """How many queries are worked on together."""
+        self.gemm_work = gemm_work(target)
 
     @property
     def pairs(self) -> int:
@@ -74,6 +74,7 @@ class Heads:
             f"    .q_row = {self.row('q')}, .k_row = {self.row('k')}, .v_row = {self.row('v')}, "
             f".z_row = {self.row('z')},",
             f"    .mask_query = {query}, .mask_key = {key}}};",
+            f'_Static_assert(GEMM_WORK <= {self.gemm_work}, "scratch memory of products");',
         ]
 
     @property
@@ -130,7 +131,7 @@ def attention(request: Request, target: Target) -> Kernel | None:
         name,
         function(f"z = P v, {heads}", name, inputs, outputs, lines),
         rows=heads.count,
-        work=GEMM_WORK + heads.size * heads.panel * (2 + heads.width + heads.keys),
+        work=heads.gemm_work + heads.size * heads.panel * (2 + heads.width + heads.keys),
         flops=2 * heads.pairs * (heads.width + heads.value_width),
         headers=("vectors", "attention"),
     )
@@ -170,7 +171,7 @@ def attention_grad(request: Request, target: Target) -> Kernel | None:
         name,
         function(f"gradients of z = P v, {heads}", name, given, made, lines),
         rows=heads.count,
-        work=GEMM_WORK + heads.size * heads.panel * (1 + wide + 2 * heads.keys),
+        work=heads.gemm_work + heads.size * heads.panel * (1 + wide + 2 * heads.keys),
         flops=2 * heads.pairs * (3 * heads.width + 2 * heads.value_width),
         headers=("vectors", "attention"),
         sums=(3,) if masked else (),

@@ -135,7 +135,7 @@ def _corner(scan: Scan) -> str:
 
 
 def _simd(n: int, *statements: str) -> str:
-    return body('_Pragma("omp simd")', loop("c", 0, n, 1, *statements))
+    return body("#pragma omp simd", loop("c", 0, n, 1, *statements))
 
 
 def _phase(phase: Phase, scan: Scan, first: int, to: str, start: str, relu: bool) -> str:

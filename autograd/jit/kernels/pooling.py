@@ -176,7 +176,7 @@ def _corner(base: str, pool: _Pool) -> str:
 
 
 def _simd(name: str, n: int, *statements: str) -> str:
-    return body('_Pragma("omp simd")', loop(name, 0, n, 1, *statements))
+    return body("#pragma omp simd", loop(name, 0, n, 1, *statements))
 
 
 def _places(pool: _Pool, *statements: str) -> str:

@@ -110,7 +110,7 @@ def _take(request: Request, target: Target, seen: Lookup | None) -> Kernel | Non
     given = {"x": kind, **seen.inputs}
     return Kernel(
         name,
-        function(f"z: {seen}", name, given, {"z": kind}, lines),
+        function(f"z = x[…]: {seen}", name, given, {"z": kind}, lines),
         rows=seen.outer * seen.count,
         grain=max(1, 64 // seen.inner),
         headers=("vectors", "checks"),
@@ -153,7 +153,7 @@ def _put(request: Request, target: Target, seen: Lookup | None) -> Kernel | None
     return Kernel(
         name,
         function(
-            f"z: zeros, added to {seen}", name, {"g": kind, **seen.inputs}, {"z": kind}, lines
+            f"z = 0, then z[…] += g: {seen}", name, {"g": kind, **seen.inputs}, {"z": kind}, lines
         ),
         rows=length,
         grain=grain,

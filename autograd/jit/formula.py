@@ -1,0 +1,122 @@
+"""An op of the table as NumPy text: `x @ w + b` for affine, with these names for its operands.
+
+The text is the op's own forward, read from its source, where that is one expression of NumPy's
+functions; else a call of the op itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+from typing import Any
+
+from backends import numpy as np
+
+from ..node import Op
+from .program import Step
+
+__all__ = ["formula", "literal"]
+
+
+def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tuple[str, bool]:
+    """A step's right-hand side, and whether it calls the op itself, which is to be imported.
+
+    `told` are the operands as Python, and `params` the parameters.
+    """
+    op = step.op
+    expression = None if op.outputs else _expression(op)
+    if expression is not None:
+        names: dict[str, Any] = {name: told[i] for i, name in enumerate(op.inputs)}
+        if op.variadic:
+            names[op.inputs[-1]] = told[len(op.inputs) - 1 :]
+        put = _Put(names | params).visit(ast.parse(expression, mode="eval").body)
+        return ast.unparse(ast.fix_missing_locations(put)), False
+    keywords = [ast.keyword(name, value) for name, value in params.items()]
+    called: ast.expr = ast.Name(op.name)
+    if op.outputs:  # with all that it keeps, which a plain call hands out to nobody
+        called, told = ast.Attribute(called, "forward"), [ast.Name("np"), *told]
+    call = ast.Call(called, told, keywords)
+    return ast.unparse(ast.fix_missing_locations(call)), True
+
+
+@cache
+def _expression(op: Op) -> str | None:
+    """The expression that an op's forward is, if it is one of its operands and of NumPy alone."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(op.forward))).body[0]
+    except (OSError, SyntaxError, TypeError):
+        return None
+    if not isinstance(tree, ast.FunctionDef):
+        return None
+    match [x for x in tree.body if not _is_text(x)]:
+        case [ast.Return(value=ast.expr() as value)]:
+            known = {"xp", *op.inputs, *op.params}
+            nodes = list(ast.walk(value))
+            plain = all(x.id in known for x in nodes if isinstance(x, ast.Name))
+            own = all(_is_numpys(x.attr) for x in nodes if _is_of_namespace(x))
+            return ast.unparse(value) if plain and own else None
+    return None
+
+
+def _is_text(x: ast.stmt) -> bool:
+    return isinstance(x, ast.Expr) and isinstance(x.value, ast.Constant)
+
+
+def _is_of_namespace(x: ast.AST) -> Any:
+    """Whether it is xp.something."""
+    return isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id == "xp"
+
+
+def _is_numpys(name: str) -> bool:
+    """Whether the backend's function of this name is NumPy's own."""
+    return getattr(np.numpy, name, None) is getattr(np, name, name)
+
+
+class _Put(ast.NodeTransformer):
+    """Puts names and numbers in the place of a forward's arguments."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+        found = self.names.get(node.id, ast.Name("np") if node.id == "xp" else node)
+        return ast.Tuple(found, ast.Load()) if isinstance(found, list) else found
+
+    def visit_Starred(self, node: ast.Starred) -> Any:  # noqa: N802
+        found = self.names.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        return found if isinstance(found, list) else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> Any:  # noqa: N802
+        call = self.generic_visit(node)
+        assert isinstance(call, ast.Call)
+        call.keywords = [k for k in call.keywords if not _says_nothing(k)]
+        if ast.unparse(call.func) == "np.transpose" and ast.unparse(call.args[-1]) == "None":
+            return ast.Attribute(call.args[0], "T")
+        if ast.unparse(call.func).endswith(".astype") and isinstance(call.args[0], ast.Constant):
+            call.args = [ast.Attribute(ast.Name("np"), call.args[0].value)]
+        return call
+
+
+def _says_nothing(keyword: ast.keyword) -> bool:
+    """Whether an argument of NumPy's has the value that it has anyway."""
+    value = keyword.value.value if isinstance(keyword.value, ast.Constant) else ...
+    return (keyword.arg, value) in (("axis", None), ("keepdims", False))
+
+
+def literal(value: Any) -> ast.expr | None:
+    """A value as Python text; None for one that has none, such as an array."""
+    if isinstance(value, slice):
+        a, b, c = (None if x is None else literal(x) for x in (value.start, value.stop, value.step))
+        return ast.Slice(a, b, c) if None not in (value.start, a) or a is None else None
+    if isinstance(value, tuple):
+        parts = [literal(x) for x in value]
+        return None if None in parts else ast.Tuple(parts, ast.Load())  # type: ignore[arg-type]
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return ast.parse(f"{'-' * (value < 0)}np.{'nan' if value != value else 'inf'}").body[0].value  # type: ignore[attr-defined]
+    if value is None or value is ... or type(value) in (bool, int, float, str):
+        return ast.Constant(value)
+    if isinstance(value, np.numpy.dtype):
+        return ast.Attribute(ast.Name("np"), "bool" if value.name == "bool" else value.name)
+    return None
