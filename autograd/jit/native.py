@@ -20,6 +20,7 @@ from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
 from .render import render
 from .schedule import Schedule
+from .tables import with_tables
 
 __all__ = ["Native"]
 
@@ -34,7 +35,7 @@ class Native:
     kind = "native"
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        self.program = program = with_tables(program)
         self.schedule = Schedule(program, processor.target())
         self.rendered = render(self.schedule, DATA)
         self.source = self.rendered.source

@@ -53,8 +53,8 @@ def _arguments(op: Op, dtype: str, order: int, seed: int) -> tuple[Any, Any]:
     """Inputs for each case, and as many weights as its results need."""
     random = np.random.default_rng(seed)
 
-    def drawn(shape: tuple[int, ...]) -> Tensor:
-        return Tensor(random.uniform(0.5, 1.5, shape), dtype=dtype)
+    def like(y: Tensor) -> Tensor:
+        return Tensor(random.uniform(0.5, 1.5, y.shape), dtype=y.dtype)
 
     inputs, weights = [], []
     for i, case in enumerate(cases(op)):
@@ -66,7 +66,7 @@ def _arguments(op: Op, dtype: str, order: int, seed: int) -> tuple[Any, Any]:
             outputs = [y for y in outputs if y.requires_grad]
             if not outputs:
                 break
-            chosen += [drawn(y.shape) for y in outputs]
+            chosen += [like(y) for y in outputs]
             made = gradients(
                 outputs, floats, chosen[-len(outputs) :], create_graph=True, allow_unused=True
             )

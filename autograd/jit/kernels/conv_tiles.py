@@ -118,7 +118,7 @@ class Tile:
         if partial:
             more = f"v < {self.vectors - 1}" if self.vectors > 1 else ""
             part_load = f"load{letter}_part({at}, {self.last})"
-            part_store = f"store{letter}_part({at}, sum[t][v], {self.last})"
+            part_store = f"for (int l = 0; l < {self.last}; l++) ({at})[l] = sum[t][v][l]"
             load = f"{more} ? {load} : {part_load}" if more else part_load
             store = f"if ({more}) {store};\nelse {part_store}" if more else part_store
         starts = {

@@ -1,0 +1,296 @@
+"""A program as Python that people read, save and run: NumPy, with their own names for things.
+
+It is another text than the one that runs where there is no compiler (`replay.py`), which is made
+for speed; both compute the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from backends import numpy as np
+
+from ..node import Op
+from .formula import formula, literal
+from .program import Program, Step, Var
+from .words import Words, size
+
+__all__ = ["PythonText"]
+
+WIDE = 100
+SMALL = 16
+"""Constants of at most so many elements are written out."""
+
+
+class PythonText:
+    """The text of a program, as the function `name`.
+
+    `taken` maps the function's arguments to the variables they stand for, or to what they are; see
+    `values`.
+    """
+
+    def __init__(self, program: Program, words: Words, name: str) -> None:
+        self.program, self.words = program, words
+        self.name = name if name.isidentifier() else "step"
+        self.used = {*keyword.kwlist, *dir(builtins), *Op.table, "np", self.name}
+        self.told: dict[Var, ast.expr] = {}
+        self.taken: dict[str, Any] = {}
+        self.imports: dict[str, str] = {}
+        self.lines: list[str] = []
+        self.heading = ("", "")
+        self.shown = ""
+        for var in sorted(program.given, key=lambda v: v.source != "argument"):
+            self._given(var)
+        for step in program.steps:
+            self._step(step)
+        self.ends = self._ends()
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        imports = ["import numpy as np", *[""] * bool(self.imports)]
+        for module in sorted(set(self.imports.values())):
+            ops = ", ".join(sorted(op for op, home in self.imports.items() if home == module))
+            imports.append(f"from {module} import {ops}")
+        first = [n for n, v in self.taken.items() if isinstance(v, Var) and v.source == "argument"]
+        rest = [name for name in self.taken if name not in first]
+        arguments = ", ".join([*first, *["*"] * bool(rest), *rest])
+        head = _folded(f"def {self.name}({arguments}):", "        ")
+        return "\n".join([*self._about(first, rest), *imports, "", "", head, *self.lines, *self.ends, ""])
+
+    def values(self, arguments: Sequence[Any]) -> dict[str, Any]:
+        """What to call the function with, for the leaves of a call's arguments: copies."""
+        numbers: list[dict[str, Any]] = []
+        for host in self.program.numbers:
+            numbers.append(host())
+        for host in reversed(self.program.numbers):
+            host.undo()
+        found = {}
+        for name, x in self.taken.items():
+            if not isinstance(x, Var):
+                found[name] = x
+            elif x.source == "number":
+                found[name] = numbers[x.value[0]][x.value[1]]
+            else:
+                raw = {
+                    "argument": lambda x: arguments[x.value], "leaf": lambda x: x.value,
+                    "gradient": lambda x: x.value.grad, "constant": lambda x: x.value,
+                }[x.source](x)  # fmt: skip
+                raw = getattr(raw, "raw", raw)
+                found[name] = raw.copy() if hasattr(raw, "copy") else raw
+        return found
+
+    # --- what is given ---
+
+    def _given(self, var: Var) -> None:
+        if var.source == "constant" and (written := self._written(var)) is not None:
+            self.told[var] = written
+            return
+        name = self._free(self.words.name(var) or f"{var.source}{var.number}")
+        self.told[var] = ast.Name(name)
+        larger = self._larger(var)
+        if larger is None:
+            self.taken[name] = var
+            return
+        whole, start = larger
+        shape = "" if len(var.shape) == 1 else f".reshape({', '.join(map(str, var.shape))})"
+        of = ast.unparse(self.told[whole])
+        self.lines.append(f"    {name} = {of}[{start}:{start + var.size}]{shape}")
+
+    def _written(self, var: Var) -> ast.expr | None:
+        """A constant as Python, if it is small."""
+        if var.dtype is None:
+            return literal(var.value)
+        if var.size > SMALL or var.dtype == "bfloat16":
+            return None
+        listed = literal(_tuples(np.asarray(var.value).tolist()))
+        if listed is None:
+            return None
+        text = re.sub(r",(?=\))", "", ast.unparse(listed)).replace("(", "[").replace(")", "]")
+        if not var.shape:
+            text = ast.unparse(listed)
+        kind = "bool" if var.dtype == "bool" else var.dtype
+        return ast.parse(f"np.array({text}, np.{kind})", mode="eval").body
+
+    def _larger(self, var: Var) -> tuple[Var, int] | None:
+        """A flat leaf in whose memory this one lies, and where: all parameters of an optimizer."""
+        if var.source != "leaf" or not var.value.raw.flags.c_contiguous:
+            return None
+        raw = var.value.raw
+        for other in self.program.given:
+            if other.source != "leaf" or len(other.shape) != 1 or other.size <= var.size:
+                continue
+            whole = other.value.raw
+            if whole.dtype != raw.dtype or not whole.flags.c_contiguous:
+                continue
+            start = (raw.ctypes.data - whole.ctypes.data) // raw.itemsize
+            if 0 <= start <= other.size - var.size:
+                if other not in self.told:
+                    self._given(other)
+                return other, start
+        return None
+
+    # --- steps ---
+
+    def _step(self, step: Step) -> None:
+        self._head(step)
+        op = step.op
+        params = {key: self._param(step, key, value) for key, value in step.params.items()}
+        inputs = [self.told[var] for var in step.inputs]
+        right = _special(step, inputs)
+        if right is None:
+            right, called = formula(step, inputs, params)
+            if called:
+                self.imports[op.name] = op.__module__
+        out = step.output
+        if _needs_dtype(step):
+            right = f"np.asarray({right}, np.{out.dtype})"
+        names = []
+        for var in step.outputs:
+            name = self.words.name(var) if var is out else ""
+            self.told[var] = ast.Name(self._free(name or f"v{var.number}"))
+            names.append(ast.unparse(self.told[var]))
+        line = f"    {', '.join(names)} = {right}"
+        if out.shape and len(line) < WIDE - 24:
+            line = f"{line}  # {size(out.shape)}"
+        self.lines.append(_folded(line, "        "))
+
+    def _head(self, step: Step) -> None:
+        """A comment, where steps of another origin begin."""
+        origin = self.words.origin(step)
+        if (origin.what, origin.line) == self.heading:
+            return
+        self.heading = origin.what, origin.line
+        told = [origin.what, origin.line]
+        if origin.line != self.shown:
+            told.append(origin.text)
+            self.shown = origin.line
+        comment = "  ".join(filter(None, told))
+        self.lines += ["", f"    # {comment}"[:WIDE]] if comment else [""]
+
+    def _param(self, step: Step, key: str, value: Any) -> ast.expr:
+        written = literal(value)
+        if written is None:
+            name = self._free(f"{key}{step.output.number}")
+            self.taken[name] = value
+            written = ast.Name(name)
+        return written
+
+    def _free(self, wish: str) -> str:
+        """An identifier like this that nothing has yet."""
+        name = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        name = f"layer{name}" if name[0].isdigit() else name
+        found, i = name, 2
+        while found in self.used:
+            found, i = f"{name}_{i}", i + 1
+        self.used.add(found)
+        return found
+
+    # --- what comes out ---
+
+    def _ends(self) -> list[str]:
+        program, lines, found = self.program, [""], []
+        for var in program.checks:
+            lines.append(f"    if not np.isfinite({self._says(var)}).all():")
+            lines.append('        raise FloatingPointError("not finite: nothing is assigned")')
+        count = len(program.results)
+        for i, var in enumerate(program.results):
+            found.append((f"result{i if count > 1 else ''}", self._says(var)))
+        for leaf, var in program.gradients:
+            if var is not None:
+                found.append((f"{self.words.leaf(leaf)}.grad", self._says(var)))
+        for write in program.writes:
+            name, value = self.words.leaf(write.leaf), self._says(write.value)
+            if write.at is not ...:
+                lines += self._part(write, name, value, found)
+            else:
+                found.append((name, value))
+        keys = [f"        {key!r}: {value}," for key, value in found]
+        return [*lines, "    return {", *keys, "    }"]
+
+    def _part(self, write: Any, name: str, value: str, found: list[tuple[str, str]]) -> list[str]:
+        """Lines that put a value into a part of what is assigned."""
+        new = dict(found).get(name)
+        lines = []
+        if new is None:
+            old = self._free(name)
+            self.taken[old] = write.leaf.raw
+            new = self._free(f"new_{name}")
+            lines.append(f"    {new} = {old}.copy()")
+            found.append((name, new))
+        at = literal(write.at if isinstance(write.at, tuple) else (write.at,))
+        if at is None:
+            self.taken[place := self._free("place")] = write.at
+            at = ast.Name(place)
+        return [*lines, f"    {_subscript(new, at)} = {value}"]
+
+    def _says(self, var: Var) -> str:
+        return ast.unparse(self.told[var])
+
+    # --- what it is about ---
+
+    def _about(self, first: list[str], rest: list[str]) -> list[str]:
+        """The text at the top: what goes in."""
+        lines = [f'"""`{self.name}`: what autograd.jit made of it, as NumPy.', ""]
+        wide = max(map(len, self.taken), default=0)
+        for name in [*first, *rest]:
+            x = self.taken[name]
+            if isinstance(x, Var):
+                kind = f"{x.dtype} {size(x.shape)}" if x.dtype else "number"
+                title = {"leaf": self.words.title(x)}.get(x.source, x.source)
+                title = "" if title == name else title
+            else:
+                kind, title = type(x).__name__, "fixed"
+            lines.append(f"    {name:<{wide}}  {kind:<22}  {title}".rstrip())
+        return [*lines, "", "It assigns nothing: what the call would is in the dict it returns.", '"""', ""]
+
+
+def _special(step: Step, inputs: list[ast.expr]) -> str | None:
+    """What has a sign of its own in Python."""
+    name = step.op.name
+    if name == "matmul" and all(len(v.shape) == 2 for v in step.inputs):
+        return ast.unparse(ast.BinOp(inputs[0], ast.MatMult(), inputs[1]))
+    if name == "getitem":
+        rest = iter(inputs[1:])
+        pattern = step.params["pattern"]
+        parts = [next(rest) if p == "here" and type(p) is str else literal(p) for p in pattern]
+        if None in parts:
+            return None
+        index: Any = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())  # type: ignore[arg-type]
+        return _subscript(ast.unparse(inputs[0]), index)
+    return None
+
+
+def _subscript(name: str, index: ast.expr) -> str:
+    if isinstance(index, ast.Tuple) and len(index.elts) == 1:
+        index = index.elts[0]
+    return ast.unparse(ast.Subscript(ast.Name(name), index, ast.Load()))
+
+
+def _needs_dtype(step: Step) -> bool:
+    """Whether NumPy by itself would give a float result in another dtype (see `dtypes.settle`)."""
+    out = step.output.dtype or ""
+    if "float" not in out or step.op.outputs or "dtype" in step.op.params:
+        return False
+    kinds = {v.dtype for v in step.inputs if v.dtype is not None}
+    return bool(kinds) and not (out in kinds and kinds <= {out, "bool"})
+
+
+def _tuples(x: Any) -> Any:
+    return tuple(map(_tuples, x)) if isinstance(x, list) else x
+
+
+def _folded(line: str, indent: str) -> str:
+    """A long line as several, broken behind commas."""
+    if len(line) <= WIDE or "'" in line or '"' in line:
+        return line
+    found, rest = [], line
+    while len(rest) > WIDE and (cut := rest.rfind(", ", len(indent), WIDE)) > 0:
+        found.append(rest[: cut + 1])
+        rest = indent + rest[cut + 2 :]
+    return "\n".join([*found, rest])
