@@ -26,12 +26,15 @@ import backends
 from ..calls import flatten
 from ..node import current, surroundings
 from ..tensor import Tensor
+from ..value import Value
 from .capture import Capture
 from .compare import difference
 from .errors import CaptureError
+from .outside import outside_of
 from .program import Program
 from .replay import Replay
 from .run import FAILED, MISS, Bound
+from .scalar import ScalarProgram
 from .simplify import simplified
 
 __all__ = ["MISS", "CaptureError", "Jitted", "finite", "jit"]
@@ -72,18 +75,28 @@ class Jitted:
         """The specialisation that ran last, and the facts then."""
         self.reason: str | None = None
         """Why it runs as it stands, if it cannot be compiled."""
+        self.outside = outside_of(function)
+        self.scalars: OrderedDict[Any, ScalarProgram] | None = None
+        """The programs of a function of `Value`s."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.attempt(*args, **kwargs)
-        return self.function(*args, **kwargs) if result is MISS else result
+        if result is not MISS:
+            return result
+        result = self.function(*args, **kwargs)
+        if self.last is None and any(isinstance(x, Value) for x in flatten(result)):
+            self.scalars = self.scalars or OrderedDict()
+        return result
 
     def attempt(self, *args: Any, **kwargs: Any) -> Any:
         """What the compiled function returns; `MISS` where it has to run as it stands."""
         if self.reason is not None or current().watcher is not None:
             return MISS
+        if self.scalars is not None:
+            return self._scalar(args, kwargs)
         flat = not kwargs and all(x.__class__ is Tensor for x in args)
         leaves: Any = args if flat else flatten((args, kwargs))
-        now = [current().recording, backends.current(), *[ask() for ask in surroundings]]
+        now = [*_surroundings(), *self.outside()]
         last = self.last
         if last is not None and flat and now == last[0]:
             result = last[1].call(leaves)
@@ -102,6 +115,25 @@ class Jitted:
         made = self._compiled(key, args, kwargs)
         result = made.call(leaves) if made is not None else FAILED
         return MISS if result is FAILED else result
+
+    def _scalar(self, args: Any, kwargs: Any) -> Any:
+        """What the compiled function of `Value`s returns."""
+        assert self.scalars is not None
+        if kwargs or mode() == "off":
+            return MISS
+        kinds = [_key(x) for x in flatten(args)]
+        key = tuple(kinds), _shape(args), tuple(_surroundings()), tuple(self.outside())
+        program = self.scalars.get(key)
+        if program is None:
+            native = None if mode() == "native" else False
+            try:
+                program = self.scalars[key] = ScalarProgram(self.function, args, native)
+            except CaptureError as error:
+                self._give_up(str(error))
+                return MISS
+            while len(self.scalars) > KEPT:
+                self.scalars.popitem(last=False)
+        return program.run(*args)
 
     def _compiled(self, key: Any, args: Any, kwargs: Any) -> Bound | None:
         """A new specialisation; None where there can be none."""
@@ -147,8 +179,15 @@ def _runner(program: Program) -> Any:
     return Replay(program)
 
 
+def _surroundings() -> list[Any]:
+    """What else a recording depends on, such as whether a model trains."""
+    return [current().recording, backends.current(), *[ask() for ask in surroundings]]
+
+
 def _key(x: Any) -> Any:
     """What a program takes for granted of an argument."""
+    if isinstance(x, Value):
+        return Value, x.requires_grad
     if isinstance(x, Tensor):
         return x.raw.shape, x.raw.dtype, x.requires_grad
     if hasattr(x, "dtype") and hasattr(x, "shape"):

@@ -55,7 +55,7 @@ def _expression(op: Op) -> str | None:
             known = {"xp", *op.inputs, *op.params}
             nodes = list(ast.walk(value))
             plain = all(x.id in known for x in nodes if isinstance(x, ast.Name))
-            own = all(_is_numpys(x.attr) for x in nodes if _is_of_namespace(x))
+            own = all(hasattr(np.numpy, x.attr) for x in nodes if _is_of_namespace(x))
             return ast.unparse(value) if plain and own else None
     return None
 
@@ -67,11 +67,6 @@ def _is_text(x: ast.stmt) -> bool:
 def _is_of_namespace(x: ast.AST) -> Any:
     """Whether it is xp.something."""
     return isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id == "xp"
-
-
-def _is_numpys(name: str) -> bool:
-    """Whether the backend's function of this name is NumPy's own."""
-    return getattr(np.numpy, name, None) is getattr(np, name, name)
 
 
 class _Put(ast.NodeTransformer):

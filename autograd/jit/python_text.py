@@ -22,6 +22,7 @@ from .words import Words, size
 
 __all__ = ["PythonText"]
 
+ORDER = ("argument", "leaf", "gradient", "number", "constant")
 WIDE = 100
 SMALL = 16
 """Constants of at most so many elements are written out."""
@@ -44,8 +45,9 @@ class PythonText:
         self.lines: list[str] = []
         self.heading = ("", "")
         self.shown = ""
-        for var in sorted(program.given, key=lambda v: v.source != "argument"):
-            self._given(var)
+        for var in sorted(program.given, key=lambda v: ORDER.index(v.source)):
+            if var not in self.told:
+                self._given(var)
         for step in program.steps:
             self._step(step)
         self.ends = self._ends()
@@ -157,7 +159,7 @@ class PythonText:
             names.append(ast.unparse(self.told[var]))
         line = f"    {', '.join(names)} = {right}"
         if out.shape and len(line) < WIDE - 24:
-            line = f"{line}  # {size(out.shape)}"
+            line = f"{line}  # {out.shape}"
         self.lines.append(_folded(line, "        "))
 
     def _head(self, step: Step) -> None:
@@ -242,8 +244,8 @@ class PythonText:
             x = self.taken[name]
             if isinstance(x, Var):
                 kind = f"{x.dtype} {size(x.shape)}" if x.dtype else "number"
-                title = {"leaf": self.words.title(x)}.get(x.source, x.source)
-                title = "" if title == name else title
+                title = self.words.title(x) if x.source == "leaf" else x.source
+                title = "" if title in (name, kind) else title
             else:
                 kind, title = type(x).__name__, "fixed"
             lines.append(f"    {name:<{wide}}  {kind:<22}  {title}".rstrip())
@@ -253,8 +255,9 @@ class PythonText:
 def _special(step: Step, inputs: list[ast.expr]) -> str | None:
     """What has a sign of its own in Python."""
     name = step.op.name
-    if name == "matmul" and all(len(v.shape) == 2 for v in step.inputs):
-        return ast.unparse(ast.BinOp(inputs[0], ast.MatMult(), inputs[1]))
+    if name in ("matmul", "affine") and all(len(v.shape) == 2 for v in step.inputs[:2]):
+        x, w, *rest = map(ast.unparse, inputs)
+        return " + ".join([f"{x} @ {w}", *rest])
     if name == "getitem":
         rest = iter(inputs[1:])
         pattern = step.params["pattern"]
