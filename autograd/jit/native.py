@@ -18,7 +18,7 @@ from . import pool, processor
 from .build import build
 from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
-from .render import render
+from .render import Rendered, render
 from .schedule import Schedule
 from .tables import with_tables
 
@@ -37,9 +37,12 @@ class Native:
     def __init__(self, program: Program) -> None:
         self.program = program = with_tables(program)
         self.schedule = Schedule(program, processor.target())
-        self.rendered = render(self.schedule, DATA)
-        self.source = self.rendered.source
-        self.inputs = [v for v in program.inputs if v.source != "leaf"]
+        self._make(render(self.schedule, DATA))
+
+    def _make(self, rendered: Rendered) -> None:
+        """Compile, and bind to memory."""
+        self.rendered, self.source = rendered, rendered.source
+        self.inputs = [v for v in self.program.inputs if v.source != "leaf"]
         functions = [part for part in self.rendered.parts if isinstance(part, str)]
         self.library = build(self.source, functions)
         self.threads = 1

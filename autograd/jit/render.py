@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backends import c
@@ -45,13 +45,14 @@ class Rendered:
         return any(not isinstance(part, str) for part in self.parts)
 
 
-def render(schedule: Schedule, data: int | None = None) -> Rendered:
+def render(schedule: Schedule, data: int | None = None, timed: bool = False) -> Rendered:
     """The C of a schedule.
 
     `data` is where in an array object its data pointer lies: the C then reads the pointers of
-    arguments and results from the objects.
+    arguments and results from the objects.  If `timed` it notes how long each kernel takes, by
+    its place in the order (see `c/laps.h`).
     """
-    return _Renderer(schedule, data).rendered
+    return _Renderer(schedule, data, timed).rendered
 
 
 def _frame(most: int) -> list[str]:
@@ -65,8 +66,8 @@ def _frame(most: int) -> list[str]:
 
 
 class _Renderer:
-    def __init__(self, schedule: Schedule, data: int | None) -> None:
-        self.schedule, self.data = schedule, data
+    def __init__(self, schedule: Schedule, data: int | None, timed: bool) -> None:
+        self.schedule, self.data, self.timed = schedule, data, timed
         self.arena = plan_memory(schedule)
         self.functions: dict[str, str] = {}
         """Text of a function without its name → its name."""
@@ -89,7 +90,7 @@ class _Renderer:
             if isinstance(kind, Host):
                 parts += [kind.step, []]
             else:
-                parts[-1] += self._kernel(kind)
+                parts[-1] += [*self._kernel(kind), *[f"    lap({at});"] * timed]
         names_: list[str | Step] = []
         bodies: list[str] = []
         for part in parts:
@@ -100,6 +101,8 @@ class _Renderer:
                 names_.append(name)
                 bodies.append(self._function(name, part if bodies else self._pointers() + part))
         includes = [f'#include "{header}.h"' for header in self.headers]
+        if timed:
+            includes += [f"#define LAPS {len(schedule.order)}", '#include "laps.h"']
         if self.tasks:
             includes += [
                 '#include "threads.h"',
@@ -224,7 +227,7 @@ class _Renderer:
         """The lines that call a kernel, with a comment that says for which lines of the user's."""
         addresses = {place: self._address(view) for place, view in sums.items()}
         calling = Calling(name, kernel, arguments, sums, addresses)
-        self.kernels.append((kernel, steps))
+        self.kernels.append((replace(kernel, name=name), steps))
         self.work = max(self.work, calling.scratch)
         if not calling.threaded:
             return [*_told(steps), *calling.lines()]
@@ -269,7 +272,8 @@ class _Renderer:
             f"    char *const *o) {{"
         )
         unused = "    (void)n, (void)u, (void)g, (void)o, (void)arena, (void)work;"
-        return "\n".join([head, *used, *lines, unused, "    return 0;", "}", ""])
+        begin = ["    start_laps();"] * self.timed
+        return "\n".join([head, *used, *begin, *lines, unused, "    return 0;", "}", ""])
 
     def _numbers_in(self, text: str) -> list[str]:
         """The lines that make the numbers which some C mentions."""

@@ -97,6 +97,7 @@ class Schedule:
         self.results: dict[Var, Buffer] = {}
         for var in program.given:
             self._given(var)
+        self.uses = program.uses()
         self._place_results()
         self._place_together()
         for step in program.steps:
@@ -293,6 +294,8 @@ class Schedule:
         write = LOWERED.get(step.op.name)
         if write is None:
             return False
+        if step.op.name in HEADS:
+            self._join_heads(step)
         arrays = [v for v in step.inputs if v.dtype is not None]
         outputs = tuple([self.view(v).operand for v in step.outputs])
         for pack in (False, True):
@@ -320,6 +323,16 @@ class Schedule:
                 self.views[var] = View.whole(self._buffer("temporary", var), shape)
         self._add(Call(step, kernel, inputs), *step.outputs)
         return True
+
+    def _join_heads(self, step: Step) -> None:
+        """Lay the results of attention (B, H, T, D) out as (B, T, H, D), where they are read so."""
+        for var in step.outputs:
+            readers = [s for s in self.uses.get(var, ()) if s.op.name not in HEADS]
+            joined = all(s.op is TRANSPOSE and s.params["axes"] == JOINED for s in readers)
+            if len(var.shape) == 4 and readers and joined and var not in self.views:
+                b, h, t, d = var.shape
+                buffer = self._buffer("temporary", var)
+                self.views[var] = View(buffer, 0, var.shape, (t * h * d, d, h * d, 1))
 
     def _move(self, step: Step) -> bool:
         """A view that cannot be one, since elements must move, such as a reshape of a transpose."""
@@ -483,5 +496,7 @@ def _root(view: View) -> tuple[Buffer, int]:
     buffer, start = view.buffer.root()
     return buffer, start + view.offset
 
+
+HEADS, JOINED = ("attention", "attention_grad", "rotary"), (0, 2, 1, 3)
 
 IDENTITY, GETITEM, TRANSPOSE = [Op.table[name] for name in ("identity", "getitem", "transpose")]
