@@ -36,6 +36,7 @@ from .replay import Replay
 from .run import FAILED, MISS, Bound
 from .scalar import ScalarProgram
 from .simplify import simplified
+from .told import Told
 
 __all__ = ["MISS", "CaptureError", "Jitted", "finite", "jit"]
 
@@ -57,7 +58,7 @@ def mode() -> str:
     return wish
 
 
-class Jitted:
+class Jitted(Told):
     """A function that is recorded, compiled and run: see `jit`.
 
     `strict` raises `CaptureError` for what cannot be recorded; else the function runs as it stands
@@ -102,7 +103,7 @@ class Jitted:
             result = last[1].call(leaves)
             if result is not MISS:
                 return result if result is not FAILED else MISS
-        key = tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
+        key = self._key(args, kwargs)
         for bound in self.known.get(key, ()):
             result = bound.call(leaves)
             if result is not MISS:
@@ -113,6 +114,7 @@ class Jitted:
             self.known.setdefault(key, [])
             return MISS  # it runs as it stands, and makes the weights that are not there yet
         made = self._compiled(key, args, kwargs)
+        self.last = (now, made) if flat and made is not None else None
         result = made.call(leaves) if made is not None else FAILED
         return MISS if result is FAILED else result
 
@@ -134,6 +136,11 @@ class Jitted:
             while len(self.scalars) > KEPT:
                 self.scalars.popitem(last=False)
         return program.run(*args)
+
+    def _key(self, args: Any, kwargs: Any) -> Any:
+        """What a specialisation is found by: all that its program takes for granted."""
+        leaves, now = flatten((args, kwargs)), [*_surroundings(), *self.outside()]
+        return tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
 
     def _compiled(self, key: Any, args: Any, kwargs: Any) -> Bound | None:
         """A new specialisation; None where there can be none."""

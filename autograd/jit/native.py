@@ -16,10 +16,13 @@ from backends import numpy as np
 
 from . import pool, processor
 from .build import build
+from .epilogues import with_epilogues
 from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
+from .recompute import recomputed
 from .render import Rendered, render
 from .schedule import Schedule
+from .simplify import dead_code
 from .tables import with_tables
 
 __all__ = ["Native"]
@@ -35,7 +38,8 @@ class Native:
     kind = "native"
 
     def __init__(self, program: Program) -> None:
-        self.program = program = with_tables(program)
+        program = dead_code(recomputed(with_epilogues(with_tables(program))))
+        self.program = program
         self.schedule = Schedule(program, processor.target())
         self._make(render(self.schedule, DATA))
 

@@ -35,7 +35,7 @@ def profile(runner: Native | Replay, arguments: Sequence[Any] | None) -> list[fl
     """
     given = made_up(runner.program) if arguments is None else arguments
     if isinstance(runner, Replay):
-        return _replayed(runner.program, [_value(v, given) for v in runner.inputs])
+        return _replayed(runner, [_value(v, given) for v in runner.inputs])
     timed = _Timed(runner)
     values = [_value(var, given) for var in timed.inputs]
     found: list[list[float]] = []
@@ -138,22 +138,18 @@ class _Copies:
 
     def of(self, array: Any) -> Any:
         """The copy of one of the arrays."""
+        low = np.lib.array_utils.byte_bounds(array)[0]
         for start, memory in self.pieces:
-            offset = array.ctypes.data - np.lib.array_utils.byte_bounds(array)[0]
-            low = array.ctypes.data - offset - start
-            if array.size and 0 <= low < memory.nbytes - 64:
-                aligned = (start - memory.ctypes.data) % 64
-                return np.ndarray(
-                    array.shape, array.dtype, memory, aligned + low + offset, array.strides
-                )
+            if array.size and start <= low < start + memory.nbytes - 64:
+                begin = (start - memory.ctypes.data) % 64  # in the same place of a cache line
+                place = begin + array.ctypes.data - start
+                return np.ndarray(array.shape, array.dtype, memory, place, array.strides)
         return array.copy()
 
 
-def _replayed(program: Program, values: Sequence[Any]) -> list[float]:
+def _replayed(replay: Replay, values: Sequence[Any]) -> list[float]:
     """Seconds of each step, as NumPy runs it."""
-    from .replay import caller
-
-    call = caller(backends.get("numpy"))
+    program, call = replay.program, replay.step.__globals__["call"]
     found: list[list[float]] = []
     until = time.perf_counter() + ENOUGH
     while len(found) < LEAST or len(found) < MOST and time.perf_counter() < until:

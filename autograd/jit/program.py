@@ -73,6 +73,8 @@ class Step:
     params: dict[str, Any]
     outputs: tuple[Var, ...]
     place: Place
+    late: bool = False
+    """Whether it is computed again for the step behind it, and begins a loop of its own."""
 
     @property
     def output(self) -> Var:

@@ -103,7 +103,7 @@ class Schedule:
         for step in program.steps:
             self._take(step)
         for var in self.ends:
-            if self.views[var].buffer.kind != "result":
+            if var not in self.results:
                 self._copy(var, View.whole(self._buffer("result", var), var.shape))
                 self.results[var] = self.given[-1]
         self.commit = self._last_check() + 1
@@ -222,7 +222,7 @@ class Schedule:
             if var.dtype is not None:
                 self.view(var)
         last = max([self.at(v) for v in step.inputs], default=-1)
-        if last >= 0 and self._is_open(last):
+        if last >= 0 and self._is_open(last) and not step.late:
             loop = self.order[last]
             found = self._planned([*loop.steps, step], last)
             if found is not None:
@@ -278,6 +278,9 @@ class Schedule:
             between = [v for kind in self.order[at + 1 : place] for v in kind.reads()]
             if any(self.base.get(v, v) in own for v in between):
                 continue
+            pieces = [self.views[v].buffer for v in own if self.views[v].buffer.within]
+            if any(_meet(self.views[v].buffer, piece) for v in between for piece in pieces):
+                continue  # as a part of something larger it is asked for
             found = self._planned([*other.steps, *loop.steps], place)
             if found is None:
                 continue
@@ -489,6 +492,12 @@ def _may_alias(step: Step) -> bool:
 
 def _strides(raw: Any) -> tuple[int, ...]:
     return tuple([s // raw.itemsize for s in raw.strides])
+
+
+def _meet(a: Buffer, b: Buffer) -> bool:
+    """Whether two buffers of one dtype have elements in common."""
+    (x, i), (y, k) = a.root(), b.root()
+    return x is y and i < k + b.size and k < i + a.size
 
 
 def _root(view: View) -> tuple[Buffer, int]:

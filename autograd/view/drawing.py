@@ -72,6 +72,8 @@ def draw_dot(root: Node, format: str = "svg", rankdir: Rankdir = "LR") -> graphv
 
 
 def _picture(roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType) -> Picture:
+    if len(roots) == 1 and hasattr(roots[0], "_picture_"):
+        return roots[0]._picture_(rankdir)  # type: ignore[no-any-return]
     for root in roots:
         if not isinstance(root, Node):
             raise TypeError(

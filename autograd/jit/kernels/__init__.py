@@ -3,6 +3,6 @@
 Importing this registers all of them.
 """
 
-from . import attention, convolution, draws, gemm, recurrent, rows
+from . import attention, convolution, draws, gemm, pooling, recurrent, rows
 
-__all__ = ["attention", "convolution", "draws", "gemm", "recurrent", "rows"]
+__all__ = ["attention", "convolution", "draws", "gemm", "pooling", "recurrent", "rows"]

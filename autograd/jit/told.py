@@ -1,0 +1,194 @@
+"""What a compiled function says about itself: `source`, `python`, `ir`, `explain()`, `memory()`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..calls import flatten
+from ..node import Node
+from .errors import CaptureError
+
+if TYPE_CHECKING:
+    from ..view.picture import Picture, Rankdir
+    from .explain import Explanation
+    from .footprint import Footprint
+    from .python_text import PythonText
+    from .run import Bound
+    from .words import Words
+
+__all__ = ["Told"]
+
+
+class Told:
+    """What of `Jitted` is there to be read.
+
+    It is about the specialisation that ran last or, where arguments are given, about the one for
+    arguments like these, which is compiled if there is none yet; nothing is run and nothing changed.
+    """
+
+    function: Callable[..., Any]
+    known: Any
+    last: Any
+    scalars: Any
+    reason: str | None
+
+    @property
+    def source(self) -> str:
+        """The C that runs or, where there is no compiler, the Python."""
+        if self.scalars:
+            return str(next(reversed(self.scalars.values())).machine.source)
+        return str(self._bound("source").runner.source)
+
+    @property
+    def python(self) -> str:
+        """The program as NumPy to read, save and run: a function of named arrays (see `values`)."""
+        return self._text("python").text
+
+    @property
+    def ir(self) -> str:
+        """The program, a line for each step: operation, shape, dtype, module, the user's line."""
+        from .listing import listing
+
+        bound = self._bound("ir")
+        return listing(bound.program, self._words(bound), self._name)
+
+    def values(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What the function in `python` is called with, for these arguments: copies, by name."""
+        text = self._text("values", args, kwargs)
+        return text.values([getattr(x, "raw", x) for x in flatten((args, kwargs))])
+
+    def explain(self, *args: Any, profile: bool = False, **kwargs: Any) -> Explanation:
+        """How it runs, and what its kernels do; with `profile` also how long each takes.
+
+        That compiles it once more and runs it on copies: weights stay as they are.  Arguments
+        that are not given are made up then, as noise and as indices of 0.
+        """
+        from .explaining import explain
+
+        given = flatten((args, kwargs))
+        bound = self._found(args, kwargs) if given else self._latest()
+        return explain(self, bound, given or None, profile)
+
+    def memory(self, *args: Any, **kwargs: Any) -> Footprint:
+        """The bytes it takes, by whose they are, and what lies in the arena when."""
+        from .footprint import footprint
+
+        bound = self._bound("memory", args, kwargs)
+        runner = bound.runner
+        schedule = getattr(runner, "schedule", None)
+        program = bound.program if schedule is None else schedule.program
+        return footprint(program, self._words(bound, program), schedule)
+
+    def __repr__(self) -> str:
+        return f"<jit {self._name}: {self._told()}>"
+
+    def _picture_(self, rankdir: Rankdir) -> Picture:
+        """What `draw` draws."""
+        from ..view.kernels import picture
+
+        bound = self._bound("draw")
+        schedule = getattr(bound.runner, "schedule", None)
+        program = bound.program if schedule is None else schedule.program
+        return picture(program, schedule, self._words(bound, program), rankdir)
+
+    # --- which specialisation ---
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.function, "__name__", "step"))
+
+    def _told(self) -> str:
+        """In a few words, what it is."""
+        if self.reason is not None:
+            return f"runs as it stands: {self.reason}"
+        if self.scalars:
+            kind, n = next(iter(self.scalars.values())).machine.kind, len(self.scalars)
+            return f"{kind}, {n} program{'s' * (n != 1)} of Values"
+        bound, n = self._latest(), sum(map(len, self.known.values()))
+        if bound is None:
+            return self._not_yet()
+        order = getattr(getattr(bound.runner, "schedule", None), "order", None)
+        count, what = (
+            (len(order), "kernel") if order is not None else (len(bound.program.steps), "step")
+        )
+        return f"{bound.kind}, {n} specialisation{'s' * (n != 1)}, {count} {what}{'s' * (count != 1)}"
+
+    def _not_yet(self) -> str:
+        """Why there is nothing compiled."""
+        from . import mode
+
+        if mode() == "off":
+            return "runs as it stands: AUTOGRAD_JIT is off"
+        if not self.known:
+            return "not called yet"
+        return "called once; it is compiled at the second call with arguments of these shapes"
+
+    def _latest(self) -> Bound | None:
+        """The specialisation that ran last."""
+        if self.last is not None:
+            return self.last[1]  # type: ignore[no-any-return]
+        found = [bounds[-1] for bounds in self.known.values() if bounds]
+        return found[-1] if found else None
+
+    def _found(self, args: Any, kwargs: Any) -> Bound | None:
+        """The specialisation for arguments like these; it is compiled if need be."""
+        if self.reason is not None or self.scalars is not None:
+            return None
+        key = self._key(args, kwargs)  # type: ignore[attr-defined]
+        known = self.known.get(key)
+        return known[-1] if known else self._compiled(key, args, kwargs)  # type: ignore[attr-defined]
+
+    def _bound(self, what: str, args: Any = (), kwargs: Any = None) -> Bound:
+        """The specialisation asked about, or an error that says why there is none."""
+        kwargs = kwargs or {}
+        bound = self._found(args, kwargs) if flatten((args, kwargs)) else self._latest()
+        if bound is None:
+            told = self._told() if not self.scalars else "a tape of Values has none"
+            raise CaptureError(f"jit: {self._name} has no {what}: {told}")
+        return bound
+
+    # --- names ---
+
+    def _text(self, what: str, args: Any = (), kwargs: Any = None) -> PythonText:
+        from .python_text import PythonText
+
+        bound = self._bound(what, args, kwargs)
+        return PythonText(bound.program, self._words(bound), self._name)
+
+    def _words(self, bound: Bound, program: Any = None) -> Words:
+        from .words import Words
+
+        return Words(program or bound.program, self._arguments(bound))
+
+    def _arguments(self, bound: Bound) -> list[str]:
+        """The names of what the structure of arguments holds, from left to right."""
+        key = next((key for key, bounds in self.known.items() if bound in bounds), None)
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):  # some callables have none
+            parameters = []
+        if key is None:
+            return []
+        leaves, _, args, kwargs = key
+        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
+        found = []
+        for i, branch in enumerate(args[1]):
+            found += _named(branch, names[i] if i < len(names) else f"{rest}{i}")
+        for name, branch in kwargs:
+            found += _named(branch, name)
+        return found if len(found) == len(leaves) else []
+
+
+def _named(shape: Any, name: str) -> Iterator[str]:
+    """Names for what an argument of this structure holds: batch, batch_0, batch_image."""
+    if shape is None:
+        yield name
+    elif shape and isinstance(shape[0], type):
+        for i, branch in enumerate(shape[1]):
+            yield from _named(branch, f"{name}_{i}")
+    else:
+        for key, branch in shape:
+            yield from _named(branch, f"{name}_{key}")
