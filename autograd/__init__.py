@@ -15,7 +15,7 @@ functions into their derivatives; `check.gradcheck` checks them and `view` draws
 # ruff: noqa: I001  (one name per line would bury what this file says)
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import errors, functions, random
 from .create import (
@@ -51,6 +51,9 @@ from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_
 from .value import Value
 from .windows import avg_pool, conv, conv_transpose, max_pool
 
+if TYPE_CHECKING:
+    from .jit import jit
+
 permute = transpose
 
 __all__ = [
@@ -85,11 +88,13 @@ __all__ = [
     "elu", "gelu", "hardtanh", "leaky_relu", "log_sigmoid", "mish", "selu", "silu", "softsign",
     # errors
     "AutogradError", "DTypeError", "DomainError", "GraphError", "RuleError", "ShapeError",
+    # compilation
+    "jit",
     # rooms, and what they are entered for
     "check", "draw", "draw_dot", "errors", "fft", "functions", "linalg", "view",
 ]  # fmt: skip
 
-_LATER = ("check", "expand", "fft", "linalg", "view")
+_LATER = ("check", "expand", "fft", "jit", "linalg", "view")
 """Rooms that are entered when first used, so that importing the engine stays quick."""
 
 

@@ -16,9 +16,11 @@ recording to the next is no constant, and is named.  Then the program is compile
 from __future__ import annotations
 
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
+from types import ModuleType
 from typing import Any
 
 import backends
@@ -103,7 +105,7 @@ class Jitted(Told):
             result = last[1].call(leaves)
             if result is not MISS:
                 return result if result is not FAILED else MISS
-        key = self._key(args, kwargs)
+        key = _known_as(leaves, now, args, kwargs)
         for bound in self.known.get(key, ()):
             result = bound.call(leaves)
             if result is not MISS:
@@ -139,8 +141,8 @@ class Jitted(Told):
 
     def _key(self, args: Any, kwargs: Any) -> Any:
         """What a specialisation is found by: all that its program takes for granted."""
-        leaves, now = flatten((args, kwargs)), [*_surroundings(), *self.outside()]
-        return tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
+        now = [*_surroundings(), *self.outside()]
+        return _known_as(flatten((args, kwargs)), now, args, kwargs)
 
     def _compiled(self, key: Any, args: Any, kwargs: Any) -> Bound | None:
         """A new specialisation; None where there can be none."""
@@ -191,6 +193,10 @@ def _surroundings() -> list[Any]:
     return [current().recording, backends.current(), *[ask() for ask in surroundings]]
 
 
+def _known_as(leaves: Any, now: list[Any], args: Any, kwargs: Any) -> Any:
+    return tuple([_key(x) for x in leaves]), tuple(now), _shape(args), _shape(kwargs)
+
+
 def _key(x: Any) -> Any:
     """What a program takes for granted of an argument."""
     if isinstance(x, Value):
@@ -225,3 +231,13 @@ def finite(x: Tensor) -> Tensor:
 def jit(function: Callable[..., Any]) -> Jitted:
     """Compile a function of tensors, which may call modules, `backward` and optimizers."""
     return Jitted(function)
+
+
+class _Room(ModuleType):
+    """`autograd.jit` is the decorator, and the room it lives in."""
+
+    def __call__(self, function: Callable[..., Any]) -> Jitted:
+        return jit(function)
+
+
+sys.modules[__name__].__class__ = _Room

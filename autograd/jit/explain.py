@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from .costs import KernelFacts
+from . import mode, toolchain
+from .costs import KernelFacts, kernels_of, steps_of
 from .footprint import bytes_text
 from .listing import columns
+from .native import Native
+from .run import Bound
+from .told import Told
+from .words import Words, size
 
-__all__ = ["Explanation"]
+__all__ = ["Explanation", "explain"]
 
 WIDE = 100
 MANY = 40
@@ -104,28 +110,26 @@ class Explanation:
         return [*lines, *_flowing(facts, "  ")]
 
     def _table(self, rows: Sequence[tuple[KernelFacts, int]], grouped: bool) -> list[str]:
-        head = ["", "kernel", "runs as", "what", "line", "flop", "read", "written", "", ""]
-        last = [
-            "", "all", "", "", "", short(self.flops), short(self.read), short(self.written),
-            _time(self.seconds) if self.measured else "", "",
-        ]  # fmt: skip
+        head = ["", "kernel", "as", "what", "line", "flop", "read", "written"]
+        last = ["", "all", "", "", "", *map(short, (self.flops, self.read, self.written))]
         if self.measured:
-            head[8:] = ["time", "share"]
+            head[6:] = ["bytes", "time", "share"]
+            last[6:] = [short(self.read + self.written), _time(self.seconds), ""]
         body = []
         for i, (k, times) in enumerate(rows, 1):
             first = f"{times}×" if grouped else str(i)
-            body.append([
-                first, k.name, k.where, _first_of(k.what), _first_of(k.lines),
-                "?" if k.flops is None else short(k.flops), short(k.read), short(k.written),
-                _time(k.seconds) if k.seconds is not None else "",
-                f"{k.share:.0%}" if k.share is not None else "",
-            ])  # fmt: skip
+            flops = "?" if k.flops is None else short(k.flops)
+            body.append([first, k.name, k.where, _first_of(k.what), _first_of(k.lines), flops])
+            if k.share is None:
+                body[-1] += [short(k.read), short(k.written)]
+            else:
+                body[-1] += [short(k.read + k.written), _time(k.seconds), f"{k.share:.0%}"]
         table = [head, *body, last]
-        limits = [4, 0, 7, 20, 16, 5, 5, 7, 7, 5]
+        limits = [4, 0, 6, 18, 14, 5, 5, 7, 5][: len(head)]
         widest = [max(len(row[i]) for row in table) for i in range(len(head))]
         taken = [min(a, b) for a, b in zip(widest, limits, strict=True)]
         limits[1] = WIDE - sum(taken) - 2 * sum(n > 0 for n in taken)
-        lines = columns(table, limits, right=(0, 5, 6, 7, 8, 9), indent="")
+        lines = columns(table, limits, right=(0, 5, 6, 7, 8), indent="")
         rule = "─" * max(map(len, lines))
         return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
@@ -186,3 +190,61 @@ def _time(seconds: float | None) -> str:
     if seconds < 1e-3:
         return f"{seconds * 1e6:.{1 if seconds < 1e-4 else 0}f} µs"
     return f"{seconds * 1e3:.{1 if seconds < 0.1 else 0}f} ms"
+
+
+# --- finding out ---
+
+
+def explain(jitted: Told, bound: Bound | None, arguments: Any, profile: bool) -> Explanation:
+    """The facts about one specialisation, or why there is none."""
+    name = jitted._name
+    if jitted.scalars:
+        return _of_values(jitted)
+    if bound is None:
+        return Explanation(name, "eager", jitted.reason or _bare(jitted._told()))
+    runner: Any = bound.runner
+    seconds = None
+    if profile:
+        from .profile import profile as measure
+
+        seconds = measure(runner, arguments)
+    words = jitted._words(bound, runner.program)
+    count = sum(map(len, jitted.known.values()))
+    told = _signature(words)
+    if not isinstance(runner, Native):
+        wish = mode()
+        why = "AUTOGRAD_JIT is replay" if wish == "replay" else "there is no C compiler that works"
+        kernels = steps_of(runner.program, words, seconds)
+        return Explanation(
+            name, "replay", why, told, tuple(kernels), count, measured=profile,
+        )  # fmt: skip
+    kernels = kernels_of(runner.schedule, runner.rendered.kernels, words, seconds)
+    return Explanation(
+        name, "native", "", told, tuple(kernels), count, runner.library.seconds,
+        str(toolchain.find() or ""), runner.threads, runner.schedule.target.vector,
+        runner.rendered.arena, measured=profile,
+    )  # fmt: skip
+
+
+def _bare(told: str) -> str:
+    return told.removeprefix("runs as it stands: ")
+
+
+def _signature(words: Words) -> tuple[str, ...]:
+    """The arguments, with dtype and shape."""
+    return tuple([
+        f"{words.title(var)} {var.dtype} {size(var.shape)}" if var.dtype else words.title(var)
+        for var in words.program.given if var.source == "argument"
+    ])  # fmt: skip
+
+
+def _of_values(jitted: Told) -> Explanation:
+    """A function of `Value`s, which is one loop over a tape."""
+    program = next(reversed(jitted.scalars.values()))
+    machine = program.machine
+    numbers = f"a tape of {len(machine.line.kinds):,} numbers, run by one loop"
+    return Explanation(
+        jitted._name, machine.kind, machine.reason, (numbers,),
+        specialisations=len(jitted.scalars),
+        compile_seconds=machine.library.seconds if machine.library else None,
+    )  # fmt: skip

@@ -29,7 +29,10 @@ def listing(program: Program, words: Words, name: str) -> str:
     ends = [f"  return {', '.join(map(words.title, program.results))}"]
     ends += [f"  check {words.title(var)} is finite" for var in program.checks]
     for leaf, var in program.gradients:
-        ends.append(f"  {words.leaf(leaf)}.grad ← {words.title(var) if var else 'None'}")
+        if var is not None:
+            ends.append(f"  {words.leaf(leaf)}.grad ← {words.title(var)}")
+    if forgotten := sum(var is None for _, var in program.gradients):
+        ends.append(f"  {forgotten} gradients ← None")
     for write in program.writes:
         part = "" if write.at is ... else "[…]"
         ends.append(f"  {words.leaf(write.leaf)}{part} ← {words.title(write.value)}")
@@ -45,7 +48,8 @@ def listing(program: Program, words: Words, name: str) -> str:
 def _said(step: Step, words: Words) -> str:
     """A step, with the names of what it is applied to."""
     told = [shortened(words.title(var), 18) for var in step.inputs]
-    told += [f"{key}={value!r}" for key, value in step.params.items() if value is not None]
+    usual = step.op.params
+    told += [f"{k}={v!r}" for k, v in step.params.items() if k not in usual or v is not usual[k]]
     results = ", ".join(shortened(words.title(var), 18) for var in step.outputs)
     return f"{results} = {step.op.name}({', '.join(told)})"
 

@@ -111,11 +111,13 @@ class Bound:
         for i, (leaf, name) in enumerate(kept):
             self.names[f"l{i}"] = leaf
             lines.append(f"    l{i}._grad = {name}")
+        made = [f"Tensor.of({z})" for z in results]
         if self.template is SLOT:
-            lines.append(f"    return Tensor.of({results[0]})")
+            lines.append(f"    return {made[0]}")
+        elif type(self.template) is tuple and all(x is SLOT for x in self.template):
+            lines.append(f"    return {', '.join(made)},")
         else:
-            made = ", ".join(f"Tensor.of({z})" for z in results)
-            lines.append(f"    return filled(template, iter(({made}{',' * bool(made)})))")
+            lines.append(f"    return filled(template, iter(({', '.join(made)}{',' * bool(made)})))")
         return lines
 
 

@@ -278,7 +278,7 @@ class Schedule:
             between = [v for kind in self.order[at + 1 : place] for v in kind.reads()]
             if any(self.base.get(v, v) in own for v in between):
                 continue
-            pieces = [self.views[v].buffer for v in own if self.views[v].buffer.within]
+            pieces = [self.view(v).buffer for v in own if self.view(v).buffer.within]
             if any(_meet(self.views[v].buffer, piece) for v in between for piece in pieces):
                 continue  # as a part of something larger it is asked for
             found = self._planned([*other.steps, *loop.steps], place)

@@ -65,7 +65,7 @@ class Told:
         That compiles it once more and runs it on copies: weights stay as they are.  Arguments
         that are not given are made up then, as noise and as indices of 0.
         """
-        from .explaining import explain
+        from .explain import explain
 
         given = flatten((args, kwargs))
         bound = self._found(args, kwargs) if given else self._latest()

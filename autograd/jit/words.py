@@ -49,7 +49,8 @@ class Words:
             inputs = tuple([nodes[var] for var in step.inputs])
             for var in step.outputs:
                 nodes[var] = _Node(var, arguments, step, inputs)
-        found: list[Any] = list(nodes.values())  # they have what of a node is asked for
+        # of a node they have what is asked for; that gradients read a value is no second use of it
+        found: list[Any] = [node for node in nodes.values() if not node.gradient]
         self._names = names.Names(found, None, [_called(s.place)[2] for s in program.steps])
         self._nodes = nodes
         self._owned = {v: v.value for v in program.given if v.source in ("leaf", "gradient")}

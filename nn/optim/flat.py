@@ -223,8 +223,8 @@ class Flat:
 
     def record(self, watcher: Any, gradients: list[Tensor | None]) -> list[tuple[slice, Tensor]]:
         """(place, flat gradient) of each stretch of parameters that have one, as tensors."""
-        arrays = self._arrays()
-        watcher.guard(lambda: all(a is b for a, b in zip(arrays, self._arrays(), strict=True)))
+        exact, state = self.exact, self.state
+        watcher.guard(lambda: self.exact is exact and self.state is state)
         if self.half or any(p.raw is not v for p, v in zip(self.params, self.views, strict=True)):
             watcher.refuse("the optimizer's parameters have 16 bits, or moved", "Train in float32.")
         runs = self._stretches(tuple([g is not None for g in gradients]), small=False)

@@ -224,8 +224,11 @@ class Optimizer:
         """The step, with tensors, for who records it; rates and counts are its numbers."""
         if self.accumulate > 1 or not self.groups:
             watcher.refuse("the optimizer accumulates gradients, or has no parameters", "")
-        facts = self._facts()
-        watcher.guard(lambda: self._facts() == facts)
+        options, facts = self._own, self._facts()
+        watcher.guard(lambda: self._own is options and self._facts() == facts)
+        if options or self.constrained:
+            decays = self._decays()
+            watcher.guard(lambda: self._decays() == decays)
         found = [
             group.record(watcher, [watcher.gradient(p) for p in group.params])
             for group in self.groups
@@ -249,9 +252,14 @@ class Optimizer:
 
     def _facts(self) -> tuple[Any, ...]:
         """What a recorded step takes for granted."""
-        frozen = tuple([p.requires_grad for p in self.constrained])
-        own = tuple([options.get("weight_decay") for options in self._own])
-        return self.weight_decay, self.clip_value, self.clip_norm, self.accumulate, own, frozen
+        return self.weight_decay, self.clip_value, self.clip_norm, self.accumulate
+
+    def _decays(self) -> list[Any]:
+        """The groups' own decays, and which of the constrained parameters learn."""
+        return [
+            *[options.get("weight_decay") for options in self._own],
+            *[p.requires_grad for p in self.constrained],
+        ]
 
     def _numbers(self) -> dict[str, Any]:
         """The numbers of the next step, by group, as it is taken."""
