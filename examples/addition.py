@@ -70,15 +70,19 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
     rate = nn.CosineDecay(3e-3, steps, warmup=steps // 20)
     optimizer = nn.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), clip_norm=1.0)
 
+    @autograd.jit
+    def step(source: Tensor, target: Tensor) -> Tensor:
+        logits = model(source, target[:, :-1])  # at each place, what comes next
+        loss = nn.cross_entropy(logits, target[:, 1:], ignore_index=PAD)
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
     losses: list[float] = []
     for epoch in range(epochs or 4):
         for source, target in loader:
-            logits = model(source, target[:, :-1])  # at each place, what comes next
-            loss = nn.cross_entropy(logits, target[:, 1:], ignore_index=PAD)
-            model.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
+            losses.append(step(source, target).item())
         said = answers(model, x[:500])
         right = sum(s == result for s, (_, result) in zip(said, train, strict=False))
         print(f"epoch {epoch + 1}  loss {losses[-1]:.4f}  {right} of 500 that it trains on")

@@ -74,7 +74,8 @@ class GAN:
         noise = random.normal((len(group), NOISE))
         return self.generator(concatenate([noise, one_hot(group, GROUPS)], axis=1))
 
-    def step(self, real: Tensor, group: Tensor) -> list[float]:
+    @autograd.jit
+    def step(self, real: Tensor, group: Tensor) -> tuple[Tensor, Tensor]:
         """Teach the discriminator, then the generator; the loss of the latter and the former."""
         ours, theirs = self.optimizers
         groups = one_hot(group, GROUPS)
@@ -99,7 +100,7 @@ class GAN:
         found_out.backward()
         ours.step()
         self.average.update()
-        return [found_out.item(), told_apart.item()]
+        return found_out, told_apart
 
 
 def train_judge(x: Any, y: Any, epochs: int) -> nn.Sequential:
@@ -131,7 +132,10 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
     losses, sheets = [], []
     for _ in range(epochs):
         # pixels count ink in sixteenths, by which alone real digits could be told: blur that
-        steps = [gan.step(real + (random.uniform(real.shape) - 0.5) / 16, k) for real, k in batches]
+        steps = [
+            [x.item() for x in gan.step(real + (random.uniform(real.shape) - 0.5) / 16, k)]
+            for real, k in batches
+        ]
         losses.append(np.mean(steps, axis=0))
         # always the same noise; groups as often as among the digits
         with gan.average.swapped(), random.using(random.Generator(1)), no_grad():

@@ -78,15 +78,20 @@ def main(out: Path, epochs: int | None = None, seed: int = 0) -> dict[str, float
         autograd.seed(seed)
         model = models[size] = VAE(size)
         optimizer = nn.Adam(model.parameters(), lr=nn.CosineDecay(3e-3, epochs * len(batches)))
+
+        @autograd.jit
+        def step(digits: Tensor, model: VAE = model, optimizer: nn.Adam = optimizer) -> Tensor:
+            loss = -model(digits).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
         course, course_held = [], []
         for _ in range(epochs):
             total = 0.0
             for (digits,) in batches:
-                loss = -model(digits).mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total -= loss.item()
+                total -= step(digits).item()
             with no_grad():
                 course.append(total / len(batches))
                 course_held.append(model(held).mean().item())

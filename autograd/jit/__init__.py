@@ -20,7 +20,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 import backends
@@ -90,6 +90,10 @@ class Jitted(Told):
         if self.last is None and any(isinstance(x, Value) for x in flatten(result)):
             self.scalars = self.scalars or OrderedDict()
         return result
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A method of an object, which is then one of the arguments that a program is made for."""
+        return self if instance is None else MethodType(self, instance)
 
     def attempt(self, *args: Any, **kwargs: Any) -> Any:
         """What the compiled function returns; `MISS` where it has to run as it stands."""

@@ -17,6 +17,8 @@ from backends import namespaces, python
 from .. import names
 from ..calls import flatten, rebuild
 from ..node import Node, Op, history, record_everything, tick
+from ..ops.index import getitem
+from ..ops.shape import reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
 from .errors import CaptureError
@@ -73,11 +75,23 @@ class Capture:
                 returned = function(*rebuild(args, iter(nodes)))
             self.returned = flatten(returned)
             self.gradients = [(leaf, leaf._grad) for leaf in self.before]
-            self.program = None if self.reason else _Reader(self).program
+            self.program = self._program()
             self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
         finally:
             for undo in reversed(self.undone):
                 undo()
+
+    def _program(self) -> Program | None:
+        """The program, unless something cannot be followed."""
+        if self.reason is not None:
+            return None
+        try:
+            return _Reader(self).program
+        except CaptureError as error:
+            if self.strict:
+                raise
+            self.reason = str(error)
+            return None
 
     def _argument(self, i: int, leaf: Any) -> Any:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
@@ -253,10 +267,13 @@ class _Reader:
             (leaf, self._read(g, end) if isinstance(g, Node) else None) for leaf, g in gradients
         ]
         for i, (_, leaf, at, value) in enumerate(capture.assigned):
-            later = [e for e in capture.assigned[i + 1 :] if e[1] is leaf]
+            later = [e for e in capture.assigned[i + 1 :] if e[1].raw is leaf.raw]
             if any(e[2] is ... for e in later):
                 continue  # assigned as a whole again: nobody sees this one
-            if later or any(e[1] is leaf for e in capture.assigned[:i]) and at is not ...:
+            before = [e for e in capture.assigned[:i] if e[1].raw is leaf.raw]
+            others = [e[2] for e in (*before, *later) if e[2] is not ...]
+            mixed = at is not ... and len(others) < len(before)
+            if mixed or any(_share(leaf.raw[at], leaf.raw[other]) for other in others):
                 raise CaptureError(
                     f"jit: {names.describe(leaf)} is assigned in parts, more than once in a call"
                 )
@@ -286,19 +303,41 @@ class _Reader:
             return self.vars[node.inputs[0], node.params["index"]]
         if node.op is not None:
             return self.vars[node]
-        current: Node = node
+        found: Var | None = None
         for moment, leaf, at, value in self.capture.assigned:
             if moment >= when:
                 break
             if leaf is node and at is ...:
-                current = value
+                found = self._read(value, moment)
             elif _overlap(leaf, node):
-                raise CaptureError(
-                    f"jit: {names.describe(node)} is read after a part of its memory was assigned"
-                )
-        if current is not node:
-            return self._read(current, when)
-        return self._given(node)
+                found = self._part_of(leaf, at, value, moment, node) or found
+        return self._given(node) if found is None else found
+
+    def _part_of(self, leaf: Node, at: Any, value: Node, when: int, node: Node) -> Var | None:
+        """What a tensor is whose memory lies within that of another, which was assigned; None
+        where it lies beside the part that was."""
+        whole = leaf.raw if at is ... else leaf.raw[at]
+        if not _share(whole, node.raw):
+            return None
+        start, left = divmod(_address(node.raw) - _address(whole), node.raw.itemsize)
+        inside = start >= 0 and start + node.raw.size <= whole.size and not left
+        packed = whole.flags.c_contiguous and node.raw.flags.c_contiguous
+        var = self._read(value, when)
+        if not (inside and packed) or var.dtype is None or whole.dtype != node.raw.dtype:
+            raise CaptureError(
+                f"jit: {names.describe(node)} is read after a part of its memory was assigned"
+            )
+        place = Place(leaf.code, leaf.instruction, leaf.scope)
+        piece = (slice(start, start + node.raw.size),)
+        for op, params, shape in (
+            (reshape, {"shape": (whole.size,)}, (whole.size,)),
+            (getitem, {"pattern": piece}, (node.raw.size,)),
+            (reshape, {"shape": node.raw.shape}, node.raw.shape),
+        ):
+            made = self._new(shape, var.dtype, "step")
+            self.program.steps.append(Step(op, (var,), params, (made,), place))
+            var = made
+        return var
 
     def _given(self, node: Node) -> Var:
         if node in self.vars:
@@ -337,7 +376,18 @@ def _kind(raw: Any) -> tuple[tuple[int, ...], str | None]:
 
 
 def _overlap(a: Node, b: Node) -> bool:
-    """Whether two arrays share memory, without being the same tensor."""
-    if a is b or namespaces[type(a.raw)] is python or type(a.raw) is not type(b.raw):
-        return a is b
-    return bool(namespaces[type(a.raw)].may_share_memory(a.raw, b.raw))
+    """Whether two tensors share memory."""
+    return a is b or _share(a.raw, b.raw)
+
+
+def _share(a: Any, b: Any) -> bool:
+    """Whether two arrays share memory."""
+    if namespaces[type(a)] is python or type(a) is not type(b):
+        return False
+    return bool(namespaces[type(a)].may_share_memory(a, b))
+
+
+def _address(raw: Any) -> int:
+    """Where in memory an array begins."""
+    start: int = raw.__array_interface__["data"][0]
+    return start

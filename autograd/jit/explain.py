@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from .words import Words, size
 __all__ = ["Explanation", "explain"]
 
 WIDE = 100
+NAMED = 19
 MANY = 40
 """From so many kernels on, the table has a row for each function instead of each call."""
 
@@ -119,13 +121,13 @@ class Explanation:
         for i, (k, times) in enumerate(rows, 1):
             first = f"{times}×" if grouped else str(i)
             flops = "?" if k.flops is None else short(k.flops)
-            body.append([first, k.name, k.where, _first_of(k.what), _first_of(k.lines), flops])
+            body.append([first, k.name, k.where, _named(k.what), _first_of(k.lines), flops])
             if k.share is None:
                 body[-1] += [short(k.read), short(k.written)]
             else:
                 body[-1] += [short(k.read + k.written), _time(k.seconds), f"{k.share:.0%}"]
         table = [head, *body, last]
-        limits = [4, 0, 6, 18, 14, 5, 5, 7, 5][: len(head)]
+        limits = [4, 0, 6, NAMED, 14, 5, 5, 7, 5][: len(head)]
         widest = [max(len(row[i]) for row in table) for i in range(len(head))]
         taken = [min(a, b) for a, b in zip(widest, limits, strict=True)]
         limits[1] = WIDE - sum(taken) - 2 * sum(n > 0 for n in taken)
@@ -156,8 +158,23 @@ def _grouped(kernels: Sequence[KernelFacts]) -> list[tuple[KernelFacts, int]]:
 
 
 def _first_of(texts: Sequence[str]) -> str:
-    """The first, and how many more there are."""
-    return f"{texts[0]} +{len(texts) - 1}" if len(texts) > 1 else "".join(texts)
+    """The first, and how many more there are; blocks.*.dense for those of several blocks."""
+    if len(texts) < 2:
+        return "".join(texts)
+    alike = list(dict.fromkeys(re.sub(r"(?<=\.)\d+(?=\.)", "*", text) for text in texts))
+    first = texts[0] if len(alike) == len(texts) else alike[0]
+    return f"{first} +{len(alike) - 1}" if len(alike) > 1 else first
+
+
+def _named(texts: Sequence[str]) -> str:
+    """Whose a kernel is, in `NAMED` characters: a path matters more than the class behind it."""
+    told = _first_of(texts)
+    if len(told) > NAMED:
+        told = re.sub(r"(?<=[\w*]): \w+", "", told)
+    if len(told) > NAMED:
+        mark, told = ("∂ ", told[2:]) if told.startswith("∂ ") else ("", told)
+        told = f"{mark}…{told[len(mark) + 1 - NAMED :]}"
+    return told
 
 
 def _flowing(facts: Sequence[str], indent: str) -> list[str]:
@@ -187,9 +204,9 @@ def short(n: float) -> str:
 def _time(seconds: float | None) -> str:
     if not seconds:
         return "0"
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.{1 if seconds < 1e-4 else 0}f} µs"
-    return f"{seconds * 1e3:.{1 if seconds < 0.1 else 0}f} ms"
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.{int(seconds < 9.95e-6)}f} µs"
+    return f"{seconds * 1e3:.{int(seconds < 9.95e-3)}f} ms"
 
 
 # --- finding out ---

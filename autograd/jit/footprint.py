@@ -25,6 +25,7 @@ class Resident:
     """What lies in the arena from the kernel `first` to `last`, at `offset`, of `bytes` bytes."""
 
     name: str
+    shape: tuple[int, ...]
     bytes: int
     offset: int
     first: int
@@ -84,10 +85,10 @@ class Footprint:
         for r in sorted(most, key=lambda r: (r.first, -r.bytes)):
             start, end = int(r.first * scale), int(r.last * scale) + 1
             bar = " " * start + "█" * max(end - start, 1)
-            rows.append((shortened(r.name, 30), bytes_text(r.bytes), bar))
+            rows.append((shortened(r.name, 26), size(r.shape), bytes_text(r.bytes), bar))
         rest = len(self.residents) - len(most)
         told = f"the arena over {self.kernels} kernels" + f", its {SHOWN} largest" * (rest > 0)
-        return ["", told, *columns(rows, (30, 10, TICKS), right=(1,))]
+        return ["", told, *columns(rows, (26, 15, 8, TICKS), right=(2,))]
 
 
 def footprint(program: Program, words: Words, schedule: Any = None) -> Footprint:
@@ -104,7 +105,7 @@ def footprint(program: Program, words: Words, schedule: Any = None) -> Footprint
         lives = lifetimes(schedule)
         names = _names(schedule, words)
         residents = tuple(
-            Resident(names.get(b, "scratch"), b.bytes, b.offset, *life) for b, life in lives.items()
+            Resident(*names.get(b, ("scratch", (b.size,))), b.bytes, b.offset, *life) for b, life in lives.items()
         )
         arena = max((r.offset + r.bytes for r in residents), default=0)
         one_by_one, kernels = sum(b.bytes for b in lives), len(schedule.order)
@@ -143,9 +144,9 @@ def _bytes(var: Var) -> int:
     return 0 if var.dtype is None else var.size * itemsize(var.dtype)
 
 
-def _names(schedule: Any, words: Words) -> dict[Buffer, str]:
-    """What lies in each temporary: the user's name, or what computed it."""
-    found: dict[Buffer, str] = {}
+def _names(schedule: Any, words: Words) -> dict[Buffer, tuple[str, tuple[int, ...]]]:
+    """What lies in each temporary: the user's name, or what computed it; and its shape."""
+    found: dict[Buffer, tuple[str, tuple[int, ...]]] = {}
     made: dict[Var, Step] = schedule.program.made_by()
     for var, view in schedule.views.items():
         buffer = view.buffer.root()[0]
@@ -155,7 +156,7 @@ def _names(schedule: Any, words: Words) -> dict[Buffer, str]:
         own = words.name(var)
         told = own or " ".join(filter(None, (step.op.name, words.origin(step).what)))
         if own or buffer not in found:
-            found[buffer] = f"{told} {size(var.shape)}"
+            found[buffer] = told, var.shape
     return found
 
 

@@ -17,7 +17,7 @@ from backends import numpy as np
 from ..node import Op
 from .program import Step
 
-__all__ = ["formula", "literal"]
+__all__ = ["formula", "index", "literal"]
 
 
 def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tuple[str, bool]:
@@ -33,10 +33,14 @@ def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tu
             names[op.inputs[-1]] = told[len(op.inputs) - 1 :]
         put = _Put(names | params).visit(ast.parse(expression, mode="eval").body)
         return ast.unparse(ast.fix_missing_locations(put)), False
-    keywords = [ast.keyword(name, value) for name, value in params.items()]
+    given = step.params
+    keywords = [
+        ast.keyword(name, value) for name, value in params.items()
+        if op.params[name] is inspect.Parameter.empty or given[name] is not op.params[name]
+    ]  # fmt: skip
     called: ast.expr = ast.Name(op.name)
     if op.outputs:  # with all that it keeps, which a plain call hands out to nobody
-        called, told = ast.Attribute(called, "forward"), [ast.Name("np"), *told]
+        called, told = ast.Attribute(called, "forward"), [ast.Name("xp"), *told]
     call = ast.Call(called, told, keywords)
     return ast.unparse(ast.fix_missing_locations(call)), True
 
@@ -100,16 +104,26 @@ def _says_nothing(keyword: ast.keyword) -> bool:
     return (keyword.arg, value) in (("axis", None), ("keepdims", False))
 
 
+def index(value: Any) -> ast.expr | None:
+    """A value as it stands in brackets: x[1:, ::2]."""
+    if isinstance(value, slice):
+        parts = [None if x is None else literal(x) for x in (value.start, value.stop, value.step)]
+        return ast.Slice(*parts)
+    return literal(value)
+
+
 def literal(value: Any) -> ast.expr | None:
     """A value as Python text; None for one that has none, such as an array."""
     if isinstance(value, slice):
-        a, b, c = (None if x is None else literal(x) for x in (value.start, value.stop, value.step))
-        return ast.Slice(a, b, c) if None not in (value.start, a) or a is None else None
+        limits = value.start, value.stop, value.step
+        parts = [literal(x) for x in (limits if value.step is not None else limits[:2])]
+        return None if None in parts else ast.Call(ast.Name("slice"), parts, [])  # type: ignore[arg-type]
     if isinstance(value, tuple):
         parts = [literal(x) for x in value]
         return None if None in parts else ast.Tuple(parts, ast.Load())  # type: ignore[arg-type]
     if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return ast.parse(f"{'-' * (value < 0)}np.{'nan' if value != value else 'inf'}").body[0].value  # type: ignore[attr-defined]
+        name = "nan" if value != value else "inf"
+        return ast.parse(f"{'-' * (value < 0)}np.{name}", mode="eval").body
     if value is None or value is ... or type(value) in (bool, int, float, str):
         return ast.Constant(value)
     if isinstance(value, np.numpy.dtype):

@@ -49,7 +49,7 @@ def _said(step: Step, words: Words) -> str:
     """A step, with the names of what it is applied to."""
     told = [shortened(words.title(var), 18) for var in step.inputs]
     usual = step.op.params
-    told += [f"{k}={v!r}" for k, v in step.params.items() if k not in usual or v is not usual[k]]
+    told += [f"{k}={v!r}" for k, v in step.params.items() if v is not usual.get(k, ...)]
     results = ", ".join(shortened(words.title(var), 18) for var in step.outputs)
     return f"{results} = {step.op.name}({', '.join(told)})"
 

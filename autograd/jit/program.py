@@ -10,7 +10,7 @@ calls, constants, and numbers that Python computes before each call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
@@ -131,6 +131,14 @@ class Program:
                 yield gradient
         for write in self.writes:
             yield write.value
+
+    def copy(self) -> Program:
+        """The same program, to be changed without changing this one; they share variables."""
+        return replace(
+            self, steps=[replace(step) for step in self.steps], given=list(self.given),
+            results=list(self.results), writes=[replace(write) for write in self.writes],
+            gradients=list(self.gradients), checks=list(self.checks),
+        )  # fmt: skip
 
     def new(
         self, shape: tuple[int, ...], dtype: str | None, source: str = "step", value: Any = None,

@@ -16,7 +16,8 @@ from typing import Any
 from backends import numpy as np
 
 from ..node import Op
-from .formula import formula, literal
+from ..ops.index import HERE
+from .formula import formula, index, literal
 from .program import Program, Step, Var
 from .words import Words, size
 
@@ -38,7 +39,7 @@ class PythonText:
     def __init__(self, program: Program, words: Words, name: str) -> None:
         self.program, self.words = program, words
         self.name = name if name.isidentifier() else "step"
-        self.used = {*keyword.kwlist, *dir(builtins), *Op.table, "np", self.name}
+        self.used = {*keyword.kwlist, *dir(builtins), *Op.table, "np", "xp", self.name}
         self.told: dict[Var, ast.expr] = {}
         self.taken: dict[str, Any] = {}
         self.imports: dict[str, str] = {}
@@ -108,16 +109,12 @@ class PythonText:
         """A constant as Python, if it is small."""
         if var.dtype is None:
             return literal(var.value)
-        if var.size > SMALL or var.dtype == "bfloat16":
+        raw = np.asarray(var.value)
+        if var.dtype == "bfloat16" or not raw.size:
             return None
-        listed = literal(_tuples(np.asarray(var.value).tolist()))
-        if listed is None:
-            return None
-        text = re.sub(r",(?=\))", "", ast.unparse(listed)).replace("(", "[").replace(")", "]")
-        if not var.shape:
-            text = ast.unparse(listed)
-        kind = "bool" if var.dtype == "bool" else var.dtype
-        return ast.parse(f"np.array({text}, np.{kind})", mode="eval").body
+        if raw.size > 1 and (raw == raw.flat[0]).all():
+            return _called("np.full", var.shape, raw.flat[0].item(), var.dtype)
+        return None if raw.size > SMALL else _called("np.array", raw.tolist(), var.dtype)
 
     def _larger(self, var: Var) -> tuple[Var, int] | None:
         """A flat leaf in whose memory this one lies, and where: all parameters of an optimizer."""
@@ -149,6 +146,8 @@ class PythonText:
             right, called = formula(step, inputs, params)
             if called:
                 self.imports[op.name] = op.__module__
+            if called and op.outputs:
+                self.imports["numpy as xp"] = "backends"
         out = step.output
         if _needs_dtype(step):
             right = f"np.asarray({right}, np.{out.dtype})"
@@ -225,11 +224,11 @@ class PythonText:
             new = self._free(f"new_{name}")
             lines.append(f"    {new} = {old}.copy()")
             found.append((name, new))
-        at = literal(write.at if isinstance(write.at, tuple) else (write.at,))
-        if at is None:
+        parts = [index(x) for x in (write.at if isinstance(write.at, tuple) else (write.at,))]
+        if None in parts:
             self.taken[place := self._free("place")] = write.at
-            at = ast.Name(place)
-        return [*lines, f"    {_subscript(new, at)} = {value}"]
+            parts = [ast.Name(place)]
+        return [*lines, f"    {_subscript(new, parts)} = {value}"]
 
     def _says(self, var: Var) -> str:
         return ast.unparse(self.told[var])
@@ -255,24 +254,20 @@ class PythonText:
 def _special(step: Step, inputs: list[ast.expr]) -> str | None:
     """What has a sign of its own in Python."""
     name = step.op.name
-    if name in ("matmul", "affine") and all(len(v.shape) == 2 for v in step.inputs[:2]):
+    if name in ("matmul", "affine") and all(len(v.shape) > 1 for v in step.inputs[:2]):
         x, w, *rest = map(ast.unparse, inputs)
         return " + ".join([f"{x} @ {w}", *rest])
     if name == "getitem":
         rest = iter(inputs[1:])
         pattern = step.params["pattern"]
-        parts = [next(rest) if p == "here" and type(p) is str else literal(p) for p in pattern]
-        if None in parts:
-            return None
-        index: Any = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())  # type: ignore[arg-type]
-        return _subscript(ast.unparse(inputs[0]), index)
+        parts = [next(rest) if p is HERE else index(p) for p in pattern]
+        return None if None in parts else _subscript(ast.unparse(inputs[0]), parts)
     return None
 
 
-def _subscript(name: str, index: ast.expr) -> str:
-    if isinstance(index, ast.Tuple) and len(index.elts) == 1:
-        index = index.elts[0]
-    return ast.unparse(ast.Subscript(ast.Name(name), index, ast.Load()))
+def _subscript(name: str, parts: list[Any]) -> str:
+    place = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
+    return ast.unparse(ast.Subscript(ast.Name(name), place, ast.Load()))
 
 
 def _needs_dtype(step: Step) -> bool:
@@ -281,19 +276,29 @@ def _needs_dtype(step: Step) -> bool:
     if "float" not in out or step.op.outputs or "dtype" in step.op.params:
         return False
     kinds = {v.dtype for v in step.inputs if v.dtype is not None}
-    return bool(kinds) and not (out in kinds and kinds <= {out, "bool"})
+    return bool(kinds) and out not in kinds
 
 
-def _tuples(x: Any) -> Any:
-    return tuple(map(_tuples, x)) if isinstance(x, list) else x
+def _called(function: str, *args: Any) -> ast.expr:
+    """A call with plain arguments, the last of which is a dtype's name."""
+    told = ", ".join(re.sub(r"\b(nan|inf)\b", r"np.\1", repr(x)) for x in args[:-1])
+    return ast.parse(f"{function}({told}, np.{args[-1]})", mode="eval").body
 
 
 def _folded(line: str, indent: str) -> str:
     """A long line as several, broken behind commas."""
     if len(line) <= WIDE or "'" in line or '"' in line:
         return line
-    found, rest = [], line
-    while len(rest) > WIDE and (cut := rest.rfind(", ", len(indent), WIDE)) > 0:
-        found.append(rest[: cut + 1])
-        rest = indent + rest[cut + 2 :]
-    return "\n".join([*found, rest])
+    commas, depth = [], 0
+    for i, letter in enumerate(line):
+        depth += (letter in "([") - (letter in ")]")
+        if line.startswith(", ", i) and depth <= 1:
+            commas.append(i + 1)
+    found, start, room = [], 0, WIDE
+    while len(line) - start > room:
+        ends = [end for end in commas if start < end <= start + room]
+        if not ends:
+            break
+        found.append(line[start : ends[-1]])
+        start, room = ends[-1] + 1, WIDE - len(indent)
+    return f"\n{indent}".join([*found, line[start:]])

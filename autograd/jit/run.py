@@ -36,7 +36,7 @@ class Bound:
 
     def __init__(self, capture: Capture, program: Program, make: Callable[[Program], Any]) -> None:
         self.program, self.template, self.guards = program, capture.template, capture.guards
-        self.runner = make(program)
+        self.runner = make(program.copy())
         self.kind: str = self.runner.kind
         read = {v.value for v in program.given if v.source == "gradient"}
         self.gradients = [

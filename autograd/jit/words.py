@@ -50,7 +50,8 @@ class Words:
             for var in step.outputs:
                 nodes[var] = _Node(var, arguments, step, inputs)
         # of a node they have what is asked for; that gradients read a value is no second use of it
-        found: list[Any] = [node for node in nodes.values() if not node.gradient]
+        seen = {v for step in program.steps for v in step.inputs} | set(program.ends())
+        found: list[Any] = [nodes[v] for v in nodes if v in seen and not nodes[v].gradient]
         self._names = names.Names(found, None, [_called(s.place)[2] for s in program.steps])
         self._nodes = nodes
         self._owned = {v: v.value for v in program.given if v.source in ("leaf", "gradient")}

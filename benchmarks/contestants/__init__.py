@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-__all__ = ["Contestant", "repeat", "resident"]
+__all__ = ["Contestant", "repeat", "resident", "threads"]
 
 
 @dataclass
@@ -21,6 +22,8 @@ class Contestant:
     """Numbers on which the contestants of a row must agree; asked for before the first run."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What else is worth telling, such as the number of nodes of the graph."""
+    first: Callable[[], float] | None = None
+    """Seconds of the call that compiles, in a process that has called nothing before."""
 
 
 def repeat(
@@ -42,6 +45,11 @@ def repeat(
         return {"seconds": (perf_counter() - begin) / k}
 
     return run
+
+
+def threads() -> int:
+    """How many threads the arena allows."""
+    return int(os.environ.get("OMP_NUM_THREADS", "2"))
 
 
 def resident(peak: bool = False) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Contestant, repeat, resident
+from . import Contestant, repeat, resident, threads
 from .step import EPSILON, LEARNING_RATE, Training
 
 VOCABULARY, CONTEXT, WIDTH, LAYERS, HEADS = 65, 64, 128, 4, 4
@@ -73,24 +73,26 @@ def batches(net: str) -> list[tuple[Any, Any]]:
 
 def glassgrad(net: str) -> Contestant:
     """Our `nn`, eagerly."""
+    import nn  # noqa: F401  # what is imported is not what a step takes
+
+    return _contestant(lambda: glassgrad_training(net), resident())
+
+
+def glassgrad_training(net: str) -> Training:
+    """Our training, from the initial weights."""
     import nn
     from autograd import Tensor
 
-    imported = resident()
-
-    def begin() -> Training:
-        model = _ours(net)
-        model(Tensor(batches(net)[0][0][:1]))
-        for p, w in zip(model.parameters(), weights(net), strict=True):
-            p.assign(w)
-        return Training(
-            model,
-            nn.cross_entropy,
-            nn.Adam(model.parameters(), lr=LEARNING_RATE, eps=EPSILON),
-            [(Tensor(x), Tensor(y)) for x, y in batches(net)],
-        )
-
-    return _contestant(begin, imported)
+    model = _ours(net)
+    model(Tensor(batches(net)[0][0][:1]))
+    for p, w in zip(model.parameters(), weights(net), strict=True):
+        p.assign(w)
+    return Training(
+        model,
+        nn.cross_entropy,
+        nn.Adam(model.parameters(), lr=LEARNING_RATE, eps=EPSILON),
+        [(Tensor(x), Tensor(y)) for x, y in batches(net)],
+    )
 
 
 def _ours(net: str) -> Any:
@@ -116,23 +118,29 @@ def torch(net: str) -> Contestant:
     """PyTorch as its tutorials write it, with its own layout."""
     import torch
 
-    torch.set_num_threads(2)
-    imported = resident()
+    torch.set_num_threads(threads())
+    return _contestant(lambda: torch_training(net), resident())
 
-    def begin() -> Training:
-        model = _theirs(net)
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        with torch.no_grad():
-            for p, w in zip(parameters, _their_weights(net), strict=True):
-                p.copy_(torch.from_numpy(np.ascontiguousarray(w)))
-        return Training(
-            model,
-            _cross_entropy,
-            torch.optim.Adam(parameters, LEARNING_RATE, eps=EPSILON),
-            [(_their_batch(net, x), torch.from_numpy(y)) for x, y in batches(net)],
-        )
 
-    return _contestant(begin, imported)
+def torch_training(net: str, channels_last: bool = False, **options: Any) -> Training:
+    """PyTorch's training, from the initial weights; the options are Adam's.
+
+    With `channels_last` images and the weights of convolutions lie in memory as ours do.
+    """
+    import torch
+
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    model = _theirs(net)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    with torch.no_grad():
+        for p, w in zip(parameters, _their_weights(net), strict=True):
+            p.copy_(torch.from_numpy(np.ascontiguousarray(w)))
+    return Training(
+        model.to(memory_format=layout),
+        _cross_entropy,
+        torch.optim.Adam(parameters, LEARNING_RATE, eps=EPSILON, **options),
+        [(_their_batch(net, x, layout), torch.from_numpy(y)) for x, y in batches(net)],
+    )
 
 
 def _theirs(net: str) -> Any:
@@ -220,10 +228,12 @@ def _their_weights(net: str) -> list[Any]:
     return [*found, *rest]
 
 
-def _their_batch(net: str, x: Any) -> Any:
+def _their_batch(net: str, x: Any, layout: Any) -> Any:
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if net == "cnn" else x)
+    if net != "cnn":
+        return torch.from_numpy(x)
+    return torch.from_numpy(x.transpose(0, 3, 1, 2)).contiguous(memory_format=layout)
 
 
 def _cross_entropy(logits: Any, y: Any) -> Any:

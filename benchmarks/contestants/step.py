@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
-from . import Contestant, repeat
+from . import Contestant, repeat, threads
 from .data import NETS, initial_weights, samples
 
 LEARNING_RATE, EPSILON = 1e-3, 1e-8
@@ -17,7 +17,7 @@ class Training:
 
     def __init__(self, model: Any, criterion: Any, optimizer: Any, batches: list[Any]) -> None:
         self.model, self.criterion, self.optimizer = model, criterion, optimizer
-        self.batches = cycle(batches)
+        self.given, self.batches = batches, cycle(batches)
 
     def step(self) -> Any:
         """Train on the next batch; returns the loss before it."""
@@ -49,25 +49,26 @@ def glassgrad_training(net: str) -> Training:
         model,
         nn.binary_cross_entropy_with_logits if out == 1 else nn.cross_entropy,
         nn.Adam(model.parameters(), lr=LEARNING_RATE, eps=EPSILON),
-        [(Tensor(x), Tensor(y)) for x, y in _batches(net)],
+        [(Tensor(x), Tensor(y)) for x, y in batches(net)],
     )
 
 
 def torch(net: str) -> Contestant:
     """PyTorch as its tutorials write it."""
-    return _contestant(lambda: _torch_training(net))
+    return _contestant(lambda: torch_training(net))
 
 
 def torch_fused(net: str) -> Contestant:
     """PyTorch with `Adam(fused=True)`, its fastest optimizer on the CPU."""
-    return _contestant(lambda: _torch_training(net, fused=True))
+    return _contestant(lambda: torch_training(net, fused=True))
 
 
-def _torch_training(net: str, **options: Any) -> Training:
+def torch_training(net: str, **options: Any) -> Training:
+    """PyTorch's training, from the initial weights; the options are Adam's."""
     import torch
     from torch import nn
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads())
     *hidden, out = NETS[net]["sizes"][1:]
     widths = iter(NETS[net]["sizes"])
     layers = [part for m in hidden for part in (nn.Linear(next(widths), m), nn.ReLU())]
@@ -79,11 +80,12 @@ def _torch_training(net: str, **options: Any) -> Training:
         model,
         nn.BCEWithLogitsLoss() if out == 1 else nn.CrossEntropyLoss(),
         torch.optim.Adam(model.parameters(), LEARNING_RATE, eps=EPSILON, **options),
-        [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in _batches(net)],
+        [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in batches(net)],
     )
 
 
-def _batches(net: str) -> list[tuple[Any, Any]]:
+def batches(net: str) -> list[tuple[Any, Any]]:
+    """All samples in batches, as arrays."""
     (x, y), n = samples(net), NETS[net]["batch"]
     return [(x[i : i + n], y[i : i + n]) for i in range(0, len(x), n)]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograd import Tensor
+from autograd import Tensor, no_grad
 
 __all__ = ["EMA"]
 
@@ -50,11 +50,12 @@ class EMA:
         parameters = self._parameters()
         if not self.averages:
             self._begin()
-        for path, p in parameters:
-            average, now = self.averages[path], p.raw
-            if average.raw.dtype != now.dtype:
-                now = now.astype(average.raw.dtype)
-            average.assign(average.raw + (1 - self.decay) * (now - average.raw))
+        with no_grad():
+            for path, p in parameters:
+                average, now = self.averages[path], p
+                if average.dtype != now.dtype:
+                    now = now.astype(average.dtype)
+                average.assign(average + (1 - self.decay) * (now - average))
 
     @contextmanager
     def swapped(self) -> Iterator[None]:
