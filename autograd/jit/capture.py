@@ -100,6 +100,8 @@ class Capture:
             self.kinds[i] = Kind(False, (), None)
         elif isinstance(leaf, Tensor) or hasattr(leaf, "dtype"):
             raw = leaf.raw if isinstance(leaf, Tensor) else leaf
+            if not raw.dtype.isnative:
+                self.refuse(f"argument {i} has the byte order of another machine", "Convert it.")
             node = leaf if isinstance(leaf, Tensor) and leaf.op is None else Tensor.of(raw)
             self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype)
         else:

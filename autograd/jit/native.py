@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import backends
@@ -111,7 +112,9 @@ class Native:
         ends = [*self.program.results, *[g for _, g in self.program.gradients if g is not None]]
         out = "".join(f"z{schedule.results[var].order}, " for var in ends)
         lines.append(f"    return {out or '()'}")
-        exec("\n".join(lines) + "\n", names)
+        head, *body = lines  # one call at a time: the arena is the program's
+        text = "\n".join([head, "    with lock:", *[f"    {line}" for line in body]])
+        exec(text + "\n", names)
         run: Callable[[Sequence[Any]], Sequence[Any]] = names["run"]
         return run
 
@@ -127,6 +130,7 @@ class Native:
             "numbers": self.values, "words": self.words, "objects": self.objects,
             "pointers": self.pointers, "outside": self.outside, "empty": np.empty,
             "in_one_piece": np.ascontiguousarray, "given_numbers": self.given_numbers,
+            "lock": Lock(),
             "arguments": (
                 ctypes.c_void_p(self.arena.ctypes.data), self.pointers, self.values, self.words,
                 ctypes.c_void_p(self.scratch.ctypes.data), self.objects,

@@ -99,7 +99,8 @@ class _Renderer:
             elif part or not bodies:
                 name = f"part{len(bodies)}"
                 names_.append(name)
-                bodies.append(self._function(name, part if bodies else self._pointers() + part))
+                begin = [] if bodies else [*self._pointers(), *self._apart()]
+                bodies.append(self._function(name, begin + part))
         includes = [f'#include "{header}.h"' for header in self.headers]
         if timed:
             includes += [f"#define LAPS {len(schedule.order)}", '#include "laps.h"']
@@ -123,6 +124,15 @@ class _Renderer:
         return [
             f"    g[{b.order}] = *(char **)(o[{b.order}] + {self.data}); /* {b.kind} */"
             for b in self.schedule.given if b.kind in ("argument", "gradient", "result")
+        ]  # fmt: skip
+
+    def _apart(self) -> list[str]:
+        """Lines that end the run where an argument shares memory with what is assigned."""
+        read = [b for b in self.schedule.given if b.kind in ("argument", "gradient")]
+        return [
+            f"    if (g[{a.order}] < g[{b.order}] + {b.bytes} && g[{b.order}] < g[{a.order}] + "
+            f"{a.bytes}) return 1;"
+            for a in read for b in self.schedule.assigned
         ]  # fmt: skip
 
     def _checks(self) -> list[str]:

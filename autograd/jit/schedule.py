@@ -95,6 +95,8 @@ class Schedule:
         self.numbers: list[Step] = []
         self.given: list[Buffer] = []
         self.results: dict[Var, Buffer] = {}
+        self.assigned: dict[Buffer, None] = {}
+        """Memory of others that is written."""
         for var in program.given:
             self._given(var)
         self.uses = program.uses()
@@ -333,7 +335,7 @@ class Schedule:
             readers = [s for s in self.uses.get(var, ()) if s.op.name not in HEADS]
             joined = all(s.op is TRANSPOSE and s.params["axes"] == JOINED for s in readers)
             if len(var.shape) == 4 and readers and joined and var not in self.views:
-                b, h, t, d = var.shape
+                _, h, t, d = var.shape
                 buffer = self._buffer("temporary", var)
                 self.views[var] = View(buffer, 0, var.shape, (t * h * d, d, h * d, 1))
 
@@ -422,6 +424,7 @@ class Schedule:
             buffer = Buffer("leaf", raw.dtype.name, raw.size, write.leaf)
             buffer.order = len(self.given)
             self.given.append(buffer)
+        self.assigned.setdefault(buffer)
         start = part.__array_interface__["data"][0] - raw.__array_interface__["data"][0]
         view = View(buffer, start // raw.itemsize, part.shape, _strides(part))
         self.view(write.value)

@@ -91,7 +91,8 @@ class Told:
         bound = self._bound("draw")
         schedule = getattr(bound.runner, "schedule", None)
         program = bound.program if schedule is None else schedule.program
-        return picture(program, schedule, self._words(bound, program), rankdir)
+        title = f"{self._name}: {self._told()}"
+        return picture(program, schedule, self._words(bound, program), rankdir, title)
 
     # --- which specialisation ---
 

@@ -9,150 +9,171 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import GraphError
 from .graph import LIMIT, SYMBOLS
-from .picture import Arrow, Box, Cluster, Kind, Picture, PictureError, Rankdir
+from .picture import Arrow, Box, Cluster, Kind, Picture, Rankdir
 
 __all__ = ["picture"]
 
 KINDS: dict[str, Kind] = {
     "argument": "input", "leaf": "value", "gradient": "input", "number": "constant",
-    "constant": "constant",
+    "constant": "constant", "step": "constant",
 }  # fmt: skip
+"""What is given, by where it comes from; a step outside of all kernels computes a number."""
 RUNS = {"Loop": "loop", "Call": "kernel", "Host": "NumPy", "Fill": "fill"}
 
 
-def picture(program: Any, schedule: Any, words: Any, rankdir: Rankdir = "LR") -> Picture:
+def picture(
+    program: Any, schedule: Any, words: Any, rankdir: Rankdir = "LR", title: str = ""
+) -> Picture:
     """The picture of a program; `schedule` has its kernels, or is None where NumPy runs it.
 
-    `words` names what is in it (see `jit/words.py`).
+    `words` names what is in it (see `jit/words.py`).  Without kernels the frames are modules.
     """
     if len(program.steps) > LIMIT:
-        raise PictureError(
+        raise GraphError(
             f"draw: the program has {len(program.steps):,} steps, more than the {LIMIT:,} that "
             "anybody could look at"
         )
     drawn = _Drawn(program, schedule, words)
-    return Picture(
-        tuple(drawn.boxes), tuple(drawn.arrows), tuple(drawn.clusters), rankdir,
-        title=f"{len(drawn.clusters)} kernels" if schedule is not None else "",
-    )  # fmt: skip
+    parts = tuple(drawn.boxes), tuple(drawn.arrows), tuple(drawn.clusters)
+    return Picture(*parts, rankdir, title)
 
 
 class _Drawn:
+    """Boxes, arrows and frames, as they are found."""
+
     def __init__(self, program: Any, schedule: Any, words: Any) -> None:
-        self.program, self.schedule, self.words = program, schedule, words
+        self.program, self.words = program, words
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
         self.clusters: list[Cluster] = []
-        self.ends = set(program.ends())
-        self.home: dict[Any, str] = {}
-        """The key of what an arrow from a variable begins at: a box, or the pill that computes it."""
-        self.where: dict[Any, str | None] = {}
-        """Variable → the frame of the kernel that computes it."""
-        self.view_of: dict[Any, tuple[Any, str]] = {}
-        self.seen = self._read_elsewhere()
-        for key, title, steps in self._kernels():
+        self.kernels = _kernels(program, schedule, words)
+        self.made = program.made_by()
+        self.home = {v: key for key, _, steps in self.kernels for s in steps for v in s.outputs}
+        """The frame in which a variable is computed."""
+        self.pills: dict[Any, str] = {}
+        self.memory: dict[Any, str] = {}
+        """Variable → the box that stands for its memory."""
+        self.assigned: dict[Any, list[str]] = {}
+        for write in program.writes:
+            self.assigned.setdefault(self._root(write.value), []).append(words.leaf(write.leaf))
+        self.ends = {self._root(v) for v in program.ends()}
+        self.stored = self._stored()
+        for key, title, steps in self.kernels:
             self._kernel(key, title, steps)
-        self._writes()
+        for var in dict.fromkeys([*self.ends, *self.assigned]):
+            self._source(var, "")  # what no kernel computed: an argument that is returned
 
-    def _kernels(self) -> Any:
-        """(key of its frame, title, steps) of each kernel, in order; the views between them."""
-        if self.schedule is None:
-            for step in self.program.steps:
-                yield None, "", [step]
-            return
-        inside = {id(s) for kind in self.schedule.order for s in _steps(kind)}
-        for step in self.program.steps:  # what no kernel computes is a view, or a number
-            if id(step) not in inside and step.output in self.schedule.base:
-                self.view_of[step.output] = step.inputs[0], step.op.name
-        for i, kind in enumerate(self.schedule.order):
-            steps = _steps(kind)
-            if not steps:
-                continue
-            told = list(dict.fromkeys(filter(None, (self.words.origin(s).what for s in steps))))
-            more = f" +{len(told) - 1}" if len(told) > 1 else ""
-            what = f": {told[0]}{more}" if told else ""
-            yield f"kernel {i}", f"{i + 1} {RUNS[type(kind).__name__]}{what}", steps
+    # --- what lies where ---
 
-    def _read_elsewhere(self) -> set[Any]:
-        """The variables that lie in memory: another kernel reads them, or the caller gets them."""
-        if self.schedule is None:
-            return {v for s in self.program.steps for v in s.outputs}
-        found = {self.schedule.base.get(v, v) for v in self.ends}
-        for kind in self.schedule.order:
-            steps = _steps(kind)
-            own = {v for s in steps for v in s.outputs}
+    def _root(self, var: Any) -> Any:
+        """What a variable is a view of."""
+        while var not in self.home and self._is_view(var):
+            var = self.made[var].inputs[0]
+        return var
+
+    def _is_view(self, var: Any) -> bool:
+        step = self.made.get(var)
+        return step is not None and var.dtype is not None and len(step.inputs) == 1
+
+    def _stored(self) -> set[Any]:
+        """What a kernel computes and others read, or the caller gets."""
+        found = set(self.ends)
+        for key, _, steps in self.kernels:
             for step in steps:
-                found |= {self.schedule.base.get(v, v) for v in step.inputs} - own
+                roots = map(self._root, step.inputs)
+                found |= {v for v in roots if v in self.home and self.home[v] != key}
+        for step in self.program.steps:
+            if step.op.name == "concatenate" and step.output not in self.home:
+                found |= {self._root(v) for v in step.inputs}
         return found
 
-    def _kernel(self, key: str | None, title: str, steps: list[Any]) -> None:
-        if key is not None:
-            lines = dict.fromkeys(filter(None, (self.words.origin(s).line for s in steps)))
-            self.clusters.append(Cluster(key, title, None, ", ".join(lines)))
-        for step in steps:
-            out = step.outputs[0]
-            pill = f"op {out.number} {id(step)}"
-            origin = self.words.origin(step)
-            tip = "  ".join(filter(None, (str(step), origin.line, origin.text)))
-            if step.op.name == "identity" and key is not None and out not in self.seen:
-                for var in step.inputs:  # a copy to where it belongs: the write says it
-                    self._source(var)
+    # --- what is drawn ---
+
+    def _kernel(self, key: str, title: str, steps: list[Any]) -> None:
+        lines = dict.fromkeys(filter(None, (self.words.origin(s).line for s in steps)))
+        self.clusters.append(Cluster(key, title, None, ", ".join(lines)))
+        for i, step in enumerate(steps):
+            pill = f"{key} {i}"
+            if step.op.name == "identity" and len(steps) > 1:  # the store at the end of a loop
+                self.pills[step.output] = self.pills[step.inputs[0]]
                 continue
-            self.boxes.append(Box(pill, "op", (_symbol(step),), key, tooltip=tip))
+            origin = self.words.origin(step)
+            told = "  ".join(filter(None, (step.op.name, origin.line, origin.text)))
+            self.boxes.append(Box(pill, "op", (_symbol(step),), key, tooltip=told))
             for var in step.inputs:
                 if var.dtype is not None or var.source != "constant":
-                    tail, label = self._source(var)
-                    self.arrows.append(Arrow(tail, pill, label))
+                    self.arrows.append(Arrow(*self._source(var, key, pill)))
             for var in step.outputs:
-                self.home[var] = pill
-                if var in self.seen and (var is out or self._is_read(var)):
-                    box = f"value {var.number} {id(step)}"
+                self.pills[var] = pill
+                if var in self.stored:
+                    box = f"memory of {var.number} {pill}"
                     kind: Kind = "output" if var in self.ends else "value"
-                    self.boxes.append(self._box(box, var, kind, None, origin.line))
+                    self.boxes.append(self._box(box, var, kind, origin.line))
                     self.arrows.append(Arrow(pill, box))
-                    self.home[var] = box
+                    self.memory[var] = box
 
-    def _is_read(self, var: Any) -> bool:
-        return var in self.ends or any(var in s.inputs for s in self.program.steps)
-
-    def _source(self, var: Any) -> tuple[str, str]:
-        """Where an arrow from a variable begins, and what is done to it on the way for nothing."""
+    def _source(self, var: Any, key: str, head: str = "") -> tuple[str, str, str]:
+        """Tail, head and label of an arrow from a variable into a frame."""
         done: list[str] = []
-        while var in self.view_of:
-            var, name = self.view_of[var]
-            done.insert(0, name)
-        if var not in self.home:
-            key = f"given {var.number}"
-            kind = KINDS.get(var.source, "value")
-            if var.source == "leaf" and var.value.requires_grad:
-                kind = "parameter"
-            self.boxes.append(self._box(key, var, kind, None, ""))
-            self.home[var] = key
-        return self.home[var], ", ".join(dict.fromkeys(done))
+        while var not in self.home and self._is_view(var):
+            done.insert(0, self.made[var].op.name)
+            var = self.made[var].inputs[0]
+        label = ", ".join(dict.fromkeys(done))
+        if self.home.get(var, "") == key and var in self.pills:
+            return self.pills[var], head, label
+        if var in self.pills and var not in self.memory:
+            return self.pills[var], head, label
+        return self._memory_of(var), head, label
 
-    def _box(self, key: str, var: Any, kind: Kind, cluster: str | None, tip: str) -> Box:
-        name = self.words.name(var)
+    def _memory_of(self, var: Any) -> str:
+        """The box of what no kernel computes; it is drawn when it is first asked for."""
+        if var in self.memory:
+            return self.memory[var]
+        box = self.memory[var] = f"given {var.number}"
+        together = var in self.made and var.dtype is not None
+        kind = "value" if together else KINDS[var.source]
+        if var.source == "leaf" and var.value.requires_grad:
+            kind = "parameter"
+        if var in self.ends:
+            kind = "output"
+        self.boxes.append(self._box(box, var, kind, ""))
+        if together:  # computed in its place among others, as gradients are
+            for x in self.made[var].inputs:
+                self.arrows.append(Arrow(*self._source(x, "", box)))
+        return box
+
+    def _box(self, key: str, var: Any, kind: Kind, tip: str) -> Box:
         shape = "×".join(map(str, var.shape)) or "scalar"
-        facts = f"{shape} {var.dtype}" if var.dtype is not None else "number"
-        rows = ((name,), (facts,)) if name else (("",), (facts,))
-        return Box(key, kind, rows, cluster, tooltip=tip)
-
-    def _writes(self) -> None:
-        """What the call assigns: an arrow back would cross everything, so it is a box of its own."""
-        for i, write in enumerate(self.program.writes):
-            key = f"write {i}"
-            name = self.words.leaf(write.leaf)
-            tail, label = self._source(write.value)
-            self.boxes.append(Box(key, "output", ((f"{name} ←",),), None, tooltip="assigned"))
-            self.arrows.append(Arrow(tail, key, label))
+        name = self.words.name(var)
+        if var in self.assigned:
+            name = ", ".join(f"{leaf} ←" for leaf in dict.fromkeys(self.assigned[var]))
+        if var.dtype is None:
+            name = _number(var, self.made, self.words)
+            return Box(key, kind, ((name,),), None, tooltip="a number that Python computes")
+        if var.source == "constant" and not var.shape:
+            name = f"{float(var.value):.4g}"
+        return Box(key, kind, ((name,), (f"{shape} {var.dtype}",)), None, tooltip=tip)
 
 
-def _steps(kind: Any) -> list[Any]:
-    """The steps of a kernel; those that only move elements inside of a fill are none."""
-    if hasattr(kind, "steps"):
-        return list(kind.steps)
-    return [kind.step] if hasattr(kind, "step") else []
+def _kernels(program: Any, schedule: Any, words: Any) -> list[tuple[str, str, list[Any]]]:
+    """(key, title, steps) of each frame."""
+    if schedule is None:
+        found: dict[str, list[Any]] = {}
+        for step in program.steps:
+            found.setdefault(words.origin(step).what, []).append(step)
+        return [(f"module {i}", what, steps) for i, (what, steps) in enumerate(found.items())]
+    kernels = []
+    for i, kind in enumerate(schedule.order):
+        if not hasattr(kind, "steps") and not hasattr(kind, "step"):
+            continue  # a fill, which computes nothing
+        steps = list(kind.steps) if hasattr(kind, "steps") else [kind.step]
+        told = list(dict.fromkeys(filter(None, (words.origin(s).what for s in steps))))
+        what = f": {told[0]}" if told else ""
+        more = f" +{len(told) - 1}" if len(told) > 1 else ""
+        kernels.append((f"kernel {i}", f"{i + 1} {RUNS[type(kind).__name__]}{what}{more}", steps))
+    return kernels
 
 
 def _symbol(step: Any) -> str:
@@ -160,3 +181,15 @@ def _symbol(step: Any) -> str:
     if step.op.name == "power":
         return f"^{step.params['n']:g}"
     return SYMBOLS.get(step.op.name, step.op.name)
+
+
+def _number(var: Any, made: Any, words: Any) -> str:
+    """A Python number as a formula of those that are given: 1 − beta1."""
+    if var not in made:
+        return str(words.name(var) or repr(var))
+    step = made[var]
+    told = [_number(x, made, words) for x in step.inputs]
+    symbol = SYMBOLS.get(step.op.name, step.op.name)
+    if len(told) == 2 and step.op.name in SYMBOLS:
+        return f"{told[0]} {symbol} {told[1]}"
+    return f"{symbol}({', '.join(told)})"
