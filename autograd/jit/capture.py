@@ -268,7 +268,7 @@ class _Reader:
         program.gradients = [
             (leaf, self._read(g, end) if isinstance(g, Node) else None) for leaf, g in gradients
         ]
-        for i, (_, leaf, at, value) in enumerate(capture.assigned):
+        for i, (moment, leaf, at, value) in enumerate(capture.assigned):
             later = [e for e in capture.assigned[i + 1 :] if e[1].raw is leaf.raw]
             if any(e[2] is ... for e in later):
                 continue  # assigned as a whole again: nobody sees this one
@@ -279,7 +279,7 @@ class _Reader:
                 raise CaptureError(
                     f"jit: {names.describe(leaf)} is assigned in parts, more than once in a call"
                 )
-            program.writes.append(Write(leaf, at, self._read(value, end)))
+            program.writes.append(Write(leaf, at, self._read(value, moment)))
 
     def _new(
         self, shape: Any, dtype: Any, source: str, value: Any = None, example: Any = None

@@ -3,6 +3,9 @@
 Boxes are what lies in memory: arguments, weights, results, and what one kernel leaves for another.
 What stays in registers has none, so an arrow between two pills of one frame is a value that is
 never written.  Views (a transpose, a reshape) are the words on an arrow: they cost nothing.
+
+In a large program what is read again much later, as activations are by the backward pass, has
+another box there: arrows across all of it would leave nothing to be seen.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ KINDS: dict[str, Kind] = {
     "constant": "constant", "step": "constant",
 }  # fmt: skip
 """What is given, by where it comes from; a step outside of all kernels computes a number."""
+LARGE, FAR, MANY = 18, 6, 8
+"""Programs of more kernels than `LARGE` repeat the box of what was last read more than `FAR` kernels
+before; of more than `MANY` values that are gathered at once only the number is told."""
 RUNS = {"Loop": "loop", "Call": "kernel", "Host": "NumPy", "Fill": "fill"}
 
 
@@ -54,13 +60,17 @@ class _Drawn:
         """The frame in which a variable is computed."""
         self.pills: dict[Any, str] = {}
         self.memory: dict[Any, str] = {}
-        """Variable → the box that stands for its memory."""
+        """Variable → the box that stands for its memory, the last one if there are several."""
+        self.read: dict[str, int] = {}
+        """Box → the last kernel that it has an arrow to or from."""
+        self.at = 0
+        """The kernel that is being drawn."""
         self.assigned: dict[Any, list[str]] = {}
         for write in program.writes:
             self.assigned.setdefault(self._root(write.value), []).append(words.leaf(write.leaf))
         self.ends = {self._root(v) for v in program.ends()}
         self.stored = self._stored()
-        for key, title, steps in self.kernels:
+        for self.at, (key, title, steps) in enumerate(self.kernels):
             self._kernel(key, title, steps)
         for var in dict.fromkeys([*self.ends, *self.assigned]):
             self._source(var, "")  # what no kernel computed: an argument that is returned
@@ -113,6 +123,7 @@ class _Drawn:
                     self.boxes.append(self._box(box, var, kind, origin.line))
                     self.arrows.append(Arrow(pill, box))
                     self.memory[var] = box
+                    self.read[box] = self.at
 
     def _source(self, var: Any, key: str, head: str = "") -> tuple[str, str, str]:
         """Tail, head and label of an arrow from a variable into a frame."""
@@ -128,10 +139,16 @@ class _Drawn:
         return self._memory_of(var), head, label
 
     def _memory_of(self, var: Any) -> str:
-        """The box of what no kernel computes; it is drawn when it is first asked for."""
-        if var in self.memory:
-            return self.memory[var]
-        box = self.memory[var] = f"given {var.number}"
+        """The box of a variable's memory; it is drawn here, unless it is not far from here."""
+        known = self.memory.get(var)
+        if known is not None and not self._is_far(known):
+            self.read[known] = self.at
+            return known
+        box = self.memory[var] = f"memory of {var.number} at {self.at}"
+        self.read[box] = self.at
+        if known is not None:
+            self.boxes.append(self._again(box, known, var))
+            return box
         together = var in self.made and var.dtype is not None
         kind = "value" if together else KINDS[var.source]
         if var.source == "leaf" and var.value.requires_grad:
@@ -140,9 +157,31 @@ class _Drawn:
             kind = "output"
         self.boxes.append(self._box(box, var, kind, ""))
         if together:  # computed in its place among others, as gradients are
-            for x in self.made[var].inputs:
-                self.arrows.append(Arrow(*self._source(x, "", box)))
+            self._gather(box, self.made[var].inputs)
         return box
+
+    def _is_far(self, box: str) -> bool:
+        return len(self.kernels) > LARGE and self.at - self.read[box] > FAR
+
+    def _again(self, key: str, box: str, var: Any) -> Box:
+        """A second box for what has one far from here."""
+        old = next(b for b in self.boxes if b.key == box)
+        first = next((i for i, (k, _, _) in enumerate(self.kernels) if k == self.home.get(var)), 0)
+        name = old.rows[0][0] or f"from {first + 1}"
+        kind: Kind = "value" if old.kind == "output" else old.kind
+        return Box(key, kind, ((name,), *old.rows[1:]), None, tooltip=old.tooltip)
+
+    def _gather(self, box: str, parts: Any) -> None:
+        """Arrows from what is put one behind the other, but for what is too far and too many."""
+        known = [self.memory.get(self._root(x)) for x in parts]
+        far = [x for x, b in zip(parts, known, strict=True) if b is not None and self._is_far(b)]
+        if len(far) > MANY:
+            told = f"{box}: others"
+            self.boxes.append(Box(told, "value", ((f"{len(far)} arrays",),), None))
+            self.arrows.append(Arrow(told, box))
+            parts = [x for x in parts if x not in far]
+        for x in parts:
+            self.arrows.append(Arrow(*self._source(x, "", box)))
 
     def _box(self, key: str, var: Any, kind: Kind, tip: str) -> Box:
         shape = "×".join(map(str, var.shape)) or "scalar"

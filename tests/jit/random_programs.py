@@ -145,6 +145,11 @@ def _rows(x: Any, y: Any) -> Any:
     return ag.embedding(x, y.argmax(axis=-1) % x.shape[0])
 
 
+def _assigned(leaf: Any, x: Any) -> Any:
+    leaf.assign(x)
+    return x
+
+
 def _normed(x: Any) -> Any:
     n = x.shape[-1]
     ones = Tensor(np.ones(n), dtype=x.dtype)
@@ -248,7 +253,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "put": lambda x, y, key: x.at[key].add(y),
     "rows": _rows,
     "normed": _normed,
-    "assign": lambda x, y: x.assign(y * 1),
+    "assign": _assigned,
 }  # fmt: skip
 
 
@@ -602,7 +607,8 @@ class _Maker:
             if given.kind != "leaf" or self.choose(2):
                 continue
             at: Any = ...
-            if x.ndim and self.some(3):
+            once = all(line.name != "assign" for line in self.program.lines)
+            if x.ndim and once and self.some(3):
                 at = slice(self.choose(x.shape[0]), None)
             shape = x.raw[at].shape
             fitting = [
