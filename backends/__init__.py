@@ -75,6 +75,11 @@ def current() -> ModuleType:
     return get(_current.get() or environ.get("AUTOGRAD_BACKEND") or "numpy")
 
 
+def chosen() -> str | None:
+    """What `use` or `using` said last; None where the environment or the default decides."""
+    return _current.get()
+
+
 def use(name: str) -> None:
     """Put new tensors on this backend from now on."""
     _current.set(get(name).name)

@@ -15,7 +15,6 @@ recording to the next is no constant, and is named.  Then the program is compile
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
@@ -33,9 +32,8 @@ from .capture import Capture
 from .compare import difference
 from .errors import CaptureError
 from .outside import outside_of
-from .program import Program
-from .replay import Replay
 from .run import FAILED, MISS, Bound
+from .runners import mode, runner, way
 from .scalar import ScalarProgram
 from .simplify import simplified
 from .told import Told
@@ -50,14 +48,6 @@ VARIANTS = 4
 
 TRIALS = 4
 """How often a function is recorded until two recordings in a row agree."""
-
-
-def mode() -> str:
-    """`AUTOGRAD_JIT`: "native" (the default), "replay" or "off"."""
-    wish = os.environ.get("AUTOGRAD_JIT", "native")
-    if wish not in ("native", "replay", "off"):
-        raise ValueError(f"AUTOGRAD_JIT is {wish!r}; choose off, replay or native")
-    return wish
 
 
 class Jitted(Told):
@@ -133,7 +123,7 @@ class Jitted(Told):
         key = tuple(kinds), _shape(args), tuple(_surroundings()), tuple(self.outside())
         program = self.scalars.get(key)
         if program is None:
-            native = None if mode() == "native" else False
+            native = None if way() == "native" else False
             try:
                 program = self.scalars[key] = ScalarProgram(self.function, args, native)
             except CaptureError as error:
@@ -169,7 +159,8 @@ class Jitted(Told):
         else:
             self._give_up(f"it computes something else in each call: {different}")
             return None
-        bound = Bound(capture, simplified(capture.program), _runner)
+        program = simplified(capture.program, fused=way() == "replay")
+        bound = Bound(capture, program, runner)
         known.append(bound)
         while len(self.known) > KEPT:
             self.known.popitem(last=False)
@@ -183,18 +174,9 @@ class Jitted(Told):
         self.known.clear()
 
 
-def _runner(program: Program) -> Any:
-    """What runs a program: native code, else NumPy."""
-    if mode() == "native":
-        from .native import Native
-
-        return Native(program)
-    return Replay(program)
-
-
 def _surroundings() -> list[Any]:
     """What else a recording depends on, such as whether a model trains."""
-    return [current().recording, backends.current(), *[ask() for ask in surroundings]]
+    return [current().recording, backends.chosen(), *[ask() for ask in surroundings]]
 
 
 def _known_as(leaves: Any, now: list[Any], args: Any, kwargs: Any) -> Any:
@@ -206,9 +188,9 @@ def _key(x: Any) -> Any:
     if isinstance(x, Value):
         return Value, x.requires_grad
     if isinstance(x, Tensor):
-        return x.raw.shape, x.raw.dtype, x.requires_grad
+        return x.shape, x.dtype, x.requires_grad, x.raw.__class__
     if hasattr(x, "dtype") and hasattr(x, "shape"):
-        return x.shape, x.dtype
+        return x.shape, x.dtype, x.__class__
     return float if isinstance(x, float) else x
 
 

@@ -36,11 +36,13 @@ class Host(Protocol):
 
 
 class Kind(NamedTuple):
-    """What an argument is like: a tensor or an array, its shape and dtype (None: a number)."""
+    """What an argument is like: a tensor or an array, its shape and dtype (None: a number), and
+    the class of the array, which tells its backend."""
 
     is_tensor: bool
     shape: tuple[int, ...]
     dtype: Any
+    array: Any = None
 
 
 class Capture:
@@ -103,7 +105,7 @@ class Capture:
             if not raw.dtype.isnative:
                 self.refuse(f"argument {i} has the byte order of another machine", "Convert it.")
             node = leaf if isinstance(leaf, Tensor) and leaf.op is None else Tensor.of(raw)
-            self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype)
+            self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype, type(raw))
         else:
             return leaf
         if node in self.arguments:  # the same tensor twice: two arguments all the same

@@ -70,5 +70,7 @@ def _equal(a: Any, b: Any) -> bool:
         return a == b or (a != a and b != b)
     if getattr(a, "shape", None) is not None and namespaces[type(a)] is not python:
         xp = namespaces[type(a)]
-        return a.shape == b.shape and bool(xp.array_equal(xp.asarray(a), xp.asarray(b)))
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return bool(((a == b) | ((a != a) & (b != b))).all())
     return a is b or bool(a == b)

@@ -67,7 +67,7 @@ def steps_of(
         read = 0 if step.op.name in FREE else sum(map(_bytes, dict.fromkeys(step.inputs)))
         written = 0 if step.op.name in FREE else sum(map(_bytes, step.outputs))
         found.append(_facts(
-            step.op.name, "NumPy", [step], words, _elementwise(step), read, written,
+            step.op.name, "NumPy", [step], words, _counted(step), read, written,
             seconds[at] if seconds else None, sum(seconds) if seconds else 0,
         ))  # fmt: skip
     return found
@@ -106,8 +106,8 @@ def _flops(kind: Any, kernel: Any) -> int | None:
     if isinstance(kind, Loop):
         return sum(map(_in_loop, kind.steps))
     if isinstance(kind, Call):
-        return kernel.flops or _elementwise(kind.step)
-    return 0 if isinstance(kind, Fill) else _elementwise(kind.step)
+        return kernel.flops or _counted(kind.step)
+    return 0 if isinstance(kind, Fill) else _counted(kind.step)
 
 
 def _in_loop(step: Step) -> int:
@@ -117,8 +117,10 @@ def _in_loop(step: Step) -> int:
     return max(math.prod(v.shape) for v in (*step.inputs, *step.outputs))
 
 
-def _elementwise(step: Step) -> int | None:
-    """The operations of an op that does one per element; None for one that may do more."""
+def _counted(step: Step) -> int | None:
+    """The operations of a product, or of an op that does one per element; None for others."""
+    if step.op.name in ("matmul", "affine"):
+        return 2 * step.output.size * step.inputs[0].shape[-1]
     plain = step.op.elementwise or step.op.name in ("sum", "max", "min", *FREE)
     return _in_loop(step) if plain else None
 

@@ -7,7 +7,7 @@ itself, and together with what stands before and behind.  So they are replaced b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from backends import numpy as np
@@ -21,7 +21,7 @@ from ..several import Bundle, part
 from ..tensor import Tensor
 from .program import Program, Step, Var
 
-__all__ = ["DEFINITIONS", "expanded"]
+__all__ = ["DEFINITIONS", "FOR_NUMPY", "expanded"]
 
 # --- what they are made of ---
 
@@ -101,11 +101,14 @@ for _name in (
     assert _definition is not None
     DEFINITIONS[_name] = _definition
 
+FOR_NUMPY = ("mean", "var", "std", "norm", "sum_to")
+"""Those that NumPy computes in as many calls: apart, each can have a place for its result."""
+
 # --- putting it in ---
 
 
-def expanded(program: Program) -> Program:
-    """The program with what `DEFINITIONS` has a definition of taken apart."""
+def expanded(program: Program, apart: Collection[str] = DEFINITIONS.keys()) -> Program:
+    """The program with these ops taken apart, by their `DEFINITIONS`."""
     known: dict[Any, _Recording] = {}
     swapped: dict[Var, Var] = {}
     steps: list[Step] = []
@@ -113,7 +116,7 @@ def expanded(program: Program) -> Program:
     while waiting:
         step = waiting.pop()
         step.inputs = tuple([_final(v, swapped) for v in step.inputs])
-        if step.op.name not in DEFINITIONS or not _plain(step):
+        if step.op.name not in apart or not _plain(step):
             steps.append(step)
             continue
         kinds = tuple([

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import mode, toolchain
+from . import toolchain
 from .costs import KernelFacts, kernels_of, steps_of
 from .footprint import bytes_text
 from .listing import columns
 from .native import Native
 from .run import Bound
+from .runners import mode
 from .told import Told
 from .words import Words, size
 
@@ -204,6 +205,8 @@ def short(n: float) -> str:
 def _time(seconds: float | None) -> str:
     if not seconds:
         return "0"
+    if seconds < 0.9995e-6:
+        return f"{seconds * 1e9:.0f} ns"
     if seconds < 0.9995e-3:
         return f"{seconds * 1e6:.{int(seconds < 9.95e-6)}f} µs"
     return f"{seconds * 1e3:.{int(seconds < 9.95e-3)}f} ms"
@@ -225,7 +228,7 @@ def explain(jitted: Told, bound: Bound | None, arguments: Any, profile: bool) ->
         from .profile import profile as measure
 
         seconds = measure(runner, arguments)
-    words = jitted._words(bound, runner.program)
+    words = jitted._words(bound)
     count = sum(map(len, jitted.known.values()))
     told = _signature(words)
     if not isinstance(runner, Native):

@@ -91,8 +91,8 @@ class Footprint:
         return ["", told, *columns(rows, (26, 15, 8, TICKS), right=(2,))]
 
 
-def footprint(program: Program, words: Words, schedule: Any = None) -> Footprint:
-    """What a program takes; with the schedule of its kernels, where it was compiled."""
+def footprint(program: Program, words: Words, schedule: Any, arena: int | None) -> Footprint:
+    """What a program takes; with its schedule and the bytes of its arena, where it was compiled."""
     leaves = {id(v.value): v for v in program.given if v.source == "leaf"}
     held: dict[int, Any] = {id(x.value.raw): x.value for x in leaves.values()}
     held |= {id(w.leaf.raw): w.leaf for w in program.writes}
@@ -100,14 +100,14 @@ def footprint(program: Program, words: Words, schedule: Any = None) -> Footprint
     ends = [*program.results, *[g for _, g in program.gradients if g is not None]]
     temporaries = {v for s in program.steps for v in s.outputs if v.dtype is not None} - set(ends)
     residents: tuple[Resident, ...] = ()
-    arena, one_by_one, kernels = None, sum(map(_bytes, temporaries)), 0
+    one_by_one, kernels = sum(map(_bytes, temporaries)), 0
     if schedule is not None:
         lives = lifetimes(schedule)
         names = _names(schedule, words)
         residents = tuple(
-            Resident(*names.get(b, ("scratch", (b.size,))), b.bytes, b.offset, *life) for b, life in lives.items()
+            Resident(*names.get(b, ("scratch", (b.size,))), b.bytes, b.offset, *life)
+            for b, life in lives.items()
         )
-        arena = max((r.offset + r.bytes for r in residents), default=0)
         one_by_one, kernels = sum(b.bytes for b in lives), len(schedule.order)
     return Footprint(
         parameters, state, _given(program, "argument"), _given(program, "constant"),

@@ -12,12 +12,15 @@ import textwrap
 from functools import cache
 from typing import Any
 
-from backends import numpy as np
+import backends
 
 from ..node import Op
+from ..ops.index import HERE
 from .program import Step
 
-__all__ = ["formula", "index", "literal"]
+__all__ = ["formula", "index", "literal", "subscript"]
+
+numpy: Any = backends.get("numpy").numpy  # NumPy itself
 
 
 def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tuple[str, bool]:
@@ -25,6 +28,13 @@ def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tu
 
     `told` are the operands as Python, and `params` the parameters.
     """
+    text, called = _special(step, told), False
+    if text is None:
+        text, called = _general(step, told, params)
+    return (f"np.asarray({text}, np.{step.output.dtype})" if _needs_dtype(step) else text), called
+
+
+def _general(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tuple[str, bool]:
     op = step.op
     expression = None if op.outputs else _expression(op)
     if expression is not None:
@@ -45,6 +55,35 @@ def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tu
     return ast.unparse(ast.fix_missing_locations(call)), True
 
 
+def _special(step: Step, inputs: list[ast.expr]) -> str | None:
+    """What has a sign of its own in Python."""
+    name = step.op.name
+    if name in ("matmul", "affine") and all(len(v.shape) > 1 for v in step.inputs[:2]):
+        x, w, *rest = map(ast.unparse, inputs)
+        return " + ".join([f"{x} @ {w}", *rest])
+    if name == "getitem":
+        others = iter(inputs[1:])
+        pattern = step.params["pattern"]
+        parts = [next(others) if p is HERE else index(p) for p in pattern]
+        return None if None in parts else subscript(ast.unparse(inputs[0]), parts)
+    return None
+
+
+def subscript(name: str, parts: list[Any]) -> str:
+    """name[…]"""
+    place = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
+    return ast.unparse(ast.Subscript(ast.Name(name), place, ast.Load()))
+
+
+def _needs_dtype(step: Step) -> bool:
+    """Whether NumPy by itself would give a float result in another dtype (see `dtypes.settle`)."""
+    out = step.output.dtype or ""
+    if "float" not in out or step.op.outputs or "dtype" in step.op.params:
+        return False
+    kinds = {v.dtype for v in step.inputs if v.dtype is not None}
+    return bool(kinds) and out not in kinds
+
+
 @cache
 def _expression(op: Op) -> str | None:
     """The expression that an op's forward is, if it is one of its operands and of NumPy alone."""
@@ -59,7 +98,7 @@ def _expression(op: Op) -> str | None:
             known = {"xp", *op.inputs, *op.params}
             nodes = list(ast.walk(value))
             plain = all(x.id in known for x in nodes if isinstance(x, ast.Name))
-            own = all(hasattr(np.numpy, x.attr) for x in nodes if _is_of_namespace(x))
+            own = all(hasattr(numpy, x) for x in map(_of_namespace, nodes) if x)
             return ast.unparse(value) if plain and own else None
     return None
 
@@ -68,9 +107,10 @@ def _is_text(x: ast.stmt) -> bool:
     return isinstance(x, ast.Expr) and isinstance(x.value, ast.Constant)
 
 
-def _is_of_namespace(x: ast.AST) -> Any:
-    """Whether it is xp.something."""
-    return isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id == "xp"
+def _of_namespace(x: ast.AST) -> str:
+    """What of the namespace it is, for xp.something."""
+    own = isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id == "xp"
+    return x.attr if own and isinstance(x, ast.Attribute) else ""
 
 
 class _Put(ast.NodeTransformer):
@@ -79,22 +119,22 @@ class _Put(ast.NodeTransformer):
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
 
-    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Any:
         found = self.names.get(node.id, ast.Name("np") if node.id == "xp" else node)
         return ast.Tuple(found, ast.Load()) if isinstance(found, list) else found
 
-    def visit_Starred(self, node: ast.Starred) -> Any:  # noqa: N802
+    def visit_Starred(self, node: ast.Starred) -> Any:
         found = self.names.get(node.value.id) if isinstance(node.value, ast.Name) else None
         return found if isinstance(found, list) else self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> Any:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> Any:
         call = self.generic_visit(node)
         assert isinstance(call, ast.Call)
         call.keywords = [k for k in call.keywords if not _says_nothing(k)]
         if ast.unparse(call.func) == "np.transpose" and ast.unparse(call.args[-1]) == "None":
             return ast.Attribute(call.args[0], "T")
         if ast.unparse(call.func).endswith(".astype") and isinstance(call.args[0], ast.Constant):
-            call.args = [ast.Attribute(ast.Name("np"), call.args[0].value)]
+            call.args = [ast.Attribute(ast.Name("np"), str(call.args[0].value))]
         return call
 
 
@@ -126,6 +166,6 @@ def literal(value: Any) -> ast.expr | None:
         return ast.parse(f"{'-' * (value < 0)}np.{name}", mode="eval").body
     if value is None or value is ... or type(value) in (bool, int, float, str):
         return ast.Constant(value)
-    if isinstance(value, np.numpy.dtype):
+    if isinstance(value, numpy.dtype):
         return ast.Attribute(ast.Name("np"), "bool" if value.name == "bool" else value.name)
     return None

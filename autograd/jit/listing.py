@@ -15,8 +15,8 @@ WIDE = 100
 def listing(program: Program, words: Words, name: str) -> str:
     """The text of a program.
 
-        %3 = affine(x, 0.weight, 0.bias)     float32  32×64    0: Dense      train.py:12
-        hidden = relu(%3)                    float32  32×64    0: Dense      train.py:12
+    %3 = affine(x, 0.weight, 0.bias)     float32  32×64    0: Dense      train.py:12
+    hidden = relu(%3)                    float32  32×64    0: Dense      train.py:12
     """
     given = [
         (words.title(var), *_kind(var), var.source)

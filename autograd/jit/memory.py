@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .layout import Buffer
+from .packing import packed
 from .schedule import Fill, Loop, Schedule
 
 __all__ = ["lifetimes", "plan_memory"]
-
-ALIGNED = 64
-"""Every buffer begins at a multiple of a cache line."""
 
 
 def lifetimes(schedule: Schedule) -> dict[Buffer, tuple[int, int]]:
@@ -48,25 +46,9 @@ def _touched(schedule: Schedule, kind: Any) -> list[Buffer]:
 
 
 def plan_memory(schedule: Schedule) -> int:
-    """Give every temporary its offset in the arena; the bytes that the arena needs.
-
-    Largest first, each at the lowest place that is free for as long as it lives (Pisarchyk & Lee
-    2020, "Efficient memory management for deep neural net inference", greedy by size).
-    """
+    """Give every temporary its offset in the arena; the bytes that the arena needs."""
     lives = lifetimes(schedule)
-    placed: list[tuple[int, int, int, int]] = []  # (offset, end, first, last)
-    total = 0
-    for buffer in sorted(lives, key=lambda b: (-b.bytes, lives[b])):
-        first, last = lives[buffer]
-        size = max(-(-buffer.bytes // ALIGNED) * ALIGNED, ALIGNED)
-        offset = 0
-        for start, end, born, dead in sorted(placed):
-            if dead < first or last < born:
-                continue
-            if offset + size <= start:
-                break
-            offset = max(offset, end)
+    offsets, total = packed([(buffer.bytes, *life) for buffer, life in lives.items()])
+    for buffer, offset in zip(lives, offsets, strict=True):
         buffer.offset = offset
-        placed.append((offset, offset + size, first, last))
-        total = max(total, offset + size)
     return total

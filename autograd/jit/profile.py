@@ -16,6 +16,7 @@ import backends
 from backends import numpy as np
 
 from .layout import Buffer
+from .lines import computed
 from .native import DATA, Native
 from .program import Program, Step, Var
 from .render import render
@@ -35,7 +36,7 @@ def profile(runner: Native | Replay, arguments: Sequence[Any] | None) -> list[fl
     """
     given = made_up(runner.program) if arguments is None else arguments
     if isinstance(runner, Replay):
-        return _replayed(runner, [_value(v, given) for v in runner.inputs])
+        return _replayed(runner.program, given)
     timed = _Timed(runner)
     values = [_value(var, given) for var in timed.inputs]
     found: list[list[float]] = []
@@ -147,18 +148,19 @@ class _Copies:
         return array.copy()
 
 
-def _replayed(replay: Replay, values: Sequence[Any]) -> list[float]:
-    """Seconds of each step, as NumPy runs it."""
-    program, call = replay.program, replay.step.__globals__["call"]
+def _replayed(program: Program, given: Any) -> list[float]:
+    """Seconds of each step, as NumPy runs it by itself."""
+    numpy = backends.get("numpy")
+    values = {var: _value(var, given) for var in program.inputs}
     found: list[list[float]] = []
     until = time.perf_counter() + ENOUGH
     while len(found) < LEAST or len(found) < MOST and time.perf_counter() < until:
-        known: dict[Var, Any] = dict(zip(program.inputs, values, strict=True))
+        known = dict(values)
         times = []
         for step in program.steps:
-            inputs = [known[v] if v in known else v.value for v in step.inputs]
+            inputs = tuple([known.get(v, v.value) for v in step.inputs])
             start = time.perf_counter()
-            result = call(step.op, *inputs, **step.params)
+            result = computed(step.op, numpy, inputs, step.params)
             times.append(time.perf_counter() - start)
             known.update(zip(step.outputs, result if step.op.outputs else (result,), strict=True))
         found.append(times)

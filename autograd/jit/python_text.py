@@ -16,9 +16,8 @@ from typing import Any
 from backends import numpy as np
 
 from ..node import Op
-from ..ops.index import HERE
-from .formula import formula, index, literal
-from .program import Program, Step, Var
+from .formula import formula, index, literal, subscript
+from .program import Program, Step, Var, Write
 from .words import Words, size
 
 __all__ = ["PythonText"]
@@ -44,6 +43,7 @@ class PythonText:
         self.taken: dict[str, Any] = {}
         self.imports: dict[str, str] = {}
         self.lines: list[str] = []
+        self.returned: dict[str, str] = {}
         self.heading = ("", "")
         self.shown = ""
         for var in sorted(program.given, key=lambda v: ORDER.index(v.source)):
@@ -52,6 +52,8 @@ class PythonText:
         for step in program.steps:
             self._step(step)
         self.ends = self._ends()
+        while self.lines and not self.lines[0]:
+            del self.lines[0]
 
     @property
     def text(self) -> str:
@@ -64,13 +66,13 @@ class PythonText:
         rest = [name for name in self.taken if name not in first]
         arguments = ", ".join([*first, *["*"] * bool(rest), *rest])
         head = _folded(f"def {self.name}({arguments}):", "        ")
-        return "\n".join([*self._about(first, rest), *imports, "", "", head, *self.lines, *self.ends, ""])
+        return "\n".join(
+            [*self._about(first, rest), *imports, "", "", head, *self.lines, *self.ends, ""]
+        )
 
     def values(self, arguments: Sequence[Any]) -> dict[str, Any]:
         """What to call the function with, for the leaves of a call's arguments: copies."""
-        numbers: list[dict[str, Any]] = []
-        for host in self.program.numbers:
-            numbers.append(host())
+        numbers = [host() for host in self.program.numbers]
         for host in reversed(self.program.numbers):
             host.undo()
         found = {}
@@ -80,10 +82,11 @@ class PythonText:
             elif x.source == "number":
                 found[name] = numbers[x.value[0]][x.value[1]]
             else:
-                raw = {
-                    "argument": lambda x: arguments[x.value], "leaf": lambda x: x.value,
-                    "gradient": lambda x: x.value.grad, "constant": lambda x: x.value,
-                }[x.source](x)  # fmt: skip
+                raw: Any = x.value
+                if x.source == "argument":
+                    raw = arguments[x.value]
+                elif x.source == "gradient":
+                    raw = np.zeros(x.shape, x.dtype) if raw.grad is None else raw.grad
                 raw = getattr(raw, "raw", raw)
                 found[name] = raw.copy() if hasattr(raw, "copy") else raw
         return found
@@ -141,17 +144,12 @@ class PythonText:
         op = step.op
         params = {key: self._param(step, key, value) for key, value in step.params.items()}
         inputs = [self.told[var] for var in step.inputs]
-        right = _special(step, inputs)
-        if right is None:
-            right, called = formula(step, inputs, params)
-            if called:
-                self.imports[op.name] = op.__module__
-            if called and op.outputs:
-                self.imports["numpy as xp"] = "backends"
-        out = step.output
-        if _needs_dtype(step):
-            right = f"np.asarray({right}, np.{out.dtype})"
-        names = []
+        right, called = formula(step, inputs, params)
+        if called:
+            self.imports[op.name] = op.__module__
+        if called and op.outputs:
+            self.imports["numpy as xp"] = "backends"
+        out, names = step.output, []
         for var in step.outputs:
             name = self.words.name(var) if var is out else ""
             self.told[var] = ast.Name(self._free(name or f"v{var.number}"))
@@ -195,40 +193,47 @@ class PythonText:
     # --- what comes out ---
 
     def _ends(self) -> list[str]:
-        program, lines, found = self.program, [""], []
+        program, lines = self.program, [""]
         for var in program.checks:
             lines.append(f"    if not np.isfinite({self._says(var)}).all():")
             lines.append('        raise FloatingPointError("not finite: nothing is assigned")')
-        count = len(program.results)
+        several = len(program.results) > 1
         for i, var in enumerate(program.results):
-            found.append((f"result{i if count > 1 else ''}", self._says(var)))
-        for leaf, var in program.gradients:
-            if var is not None:
-                found.append((f"{self.words.leaf(leaf)}.grad", self._says(var)))
+            self._returned(f"result{i if several else ''}", self._says(var))
+        for leaf, gradient in program.gradients:
+            if gradient is not None:
+                self._returned(f"{self.words.leaf(leaf)}.grad", self._says(gradient))
+        parts: dict[int, str] = {}
         for write in program.writes:
-            name, value = self.words.leaf(write.leaf), self._says(write.value)
             if write.at is not ...:
-                lines += self._part(write, name, value, found)
+                lines += self._part(write, parts)
             else:
-                found.append((name, value))
-        keys = [f"        {key!r}: {value}," for key, value in found]
+                self._returned(self.words.leaf(write.leaf), self._says(write.value))
+        keys = [f"        {key!r}: {value}," for key, value in self.returned.items()]
         return [*lines, "    return {", *keys, "    }"]
 
-    def _part(self, write: Any, name: str, value: str, found: list[tuple[str, str]]) -> list[str]:
-        """Lines that put a value into a part of what is assigned."""
-        new = dict(found).get(name)
-        lines = []
-        if new is None:
-            old = self._free(name)
-            self.taken[old] = write.leaf.raw
-            new = self._free(f"new_{name}")
+    def _returned(self, wish: str, value: str) -> None:
+        """Return a value, under a key that nothing has yet."""
+        key, i = wish, 2
+        while key in self.returned:
+            key, i = f"{wish} {i}", i + 1
+        self.returned[key] = value
+
+    def _part(self, write: Write, parts: dict[int, str]) -> list[str]:
+        """Lines that put a value into a part of what is assigned; `parts` are those begun."""
+        lines, leaf = [], write.leaf
+        if id(leaf) not in parts:
+            old = self._free(self.words.leaf(leaf))
+            self.taken[old] = leaf.raw
+            new = parts[id(leaf)] = self._free(f"new_{old}")
             lines.append(f"    {new} = {old}.copy()")
-            found.append((name, new))
-        parts = [index(x) for x in (write.at if isinstance(write.at, tuple) else (write.at,))]
-        if None in parts:
-            self.taken[place := self._free("place")] = write.at
-            parts = [ast.Name(place)]
-        return [*lines, f"    {_subscript(new, parts)} = {value}"]
+            self._returned(self.words.leaf(leaf), new)
+        at = write.at if isinstance(write.at, tuple) else (write.at,)
+        place = [index(x) for x in at]
+        if None in place:
+            name = self._free("place")
+            self.taken[name], place = write.at, [ast.Name(name)]
+        return [*lines, f"    {subscript(parts[id(leaf)], place)} = {self._says(write.value)}"]
 
     def _says(self, var: Var) -> str:
         return ast.unparse(self.told[var])
@@ -248,35 +253,13 @@ class PythonText:
             else:
                 kind, title = type(x).__name__, "fixed"
             lines.append(f"    {name:<{wide}}  {kind:<22}  {title}".rstrip())
-        return [*lines, "", "It assigns nothing: what the call would is in the dict it returns.", '"""', ""]
-
-
-def _special(step: Step, inputs: list[ast.expr]) -> str | None:
-    """What has a sign of its own in Python."""
-    name = step.op.name
-    if name in ("matmul", "affine") and all(len(v.shape) > 1 for v in step.inputs[:2]):
-        x, w, *rest = map(ast.unparse, inputs)
-        return " + ".join([f"{x} @ {w}", *rest])
-    if name == "getitem":
-        rest = iter(inputs[1:])
-        pattern = step.params["pattern"]
-        parts = [next(rest) if p is HERE else index(p) for p in pattern]
-        return None if None in parts else _subscript(ast.unparse(inputs[0]), parts)
-    return None
-
-
-def _subscript(name: str, parts: list[Any]) -> str:
-    place = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
-    return ast.unparse(ast.Subscript(ast.Name(name), place, ast.Load()))
-
-
-def _needs_dtype(step: Step) -> bool:
-    """Whether NumPy by itself would give a float result in another dtype (see `dtypes.settle`)."""
-    out = step.output.dtype or ""
-    if "float" not in out or step.op.outputs or "dtype" in step.op.params:
-        return False
-    kinds = {v.dtype for v in step.inputs if v.dtype is not None}
-    return bool(kinds) and out not in kinds
+        return [
+            *lines,
+            "",
+            "It assigns nothing: what the call would is in the dict it returns.",
+            '"""',
+            "",
+        ]
 
 
 def _called(function: str, *args: Any) -> ast.expr:

@@ -60,9 +60,10 @@ class Bound:
             lines.append(f"    x{i} = leaves[{i}]{'.raw' if kind.is_tensor else ''}")
             if kind.dtype is None:
                 continue
-            self.names[f"d{i}"] = kind.dtype
+            self.names |= {f"d{i}": kind.dtype, f"c{i}": kind.array}
             lines.append(
-                f"    if x{i}.shape != {kind.shape} or x{i}.dtype is not d{i}: return MISS"
+                f"    if x{i}.shape != {kind.shape} or x{i}.dtype is not d{i} "
+                f"or x{i}.__class__ is not c{i}: return MISS"
             )
         held = [v.value for v in self.program.given if v.source == "leaf"]
         held += [w.leaf for w in self.program.writes]
@@ -117,7 +118,8 @@ class Bound:
         elif type(self.template) is tuple and all(x is SLOT for x in self.template):
             lines.append(f"    return {', '.join(made)},")
         else:
-            lines.append(f"    return filled(template, iter(({', '.join(made)}{',' * bool(made)})))")
+            tensors = f"({', '.join(made)}{',' * bool(made)})"
+            lines.append(f"    return filled(template, iter({tensors}))")
         return lines
 
 

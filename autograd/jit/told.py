@@ -25,7 +25,7 @@ class Told:
     """What of `Jitted` is there to be read.
 
     It is about the specialisation that ran last or, where arguments are given, about the one for
-    arguments like these, which is compiled if there is none yet; nothing is run and nothing changed.
+    arguments like these, which is compiled if there is none yet.  Nothing is run or changed.
     """
 
     function: Callable[..., Any]
@@ -79,7 +79,8 @@ class Told:
         runner = bound.runner
         schedule = getattr(runner, "schedule", None)
         program = bound.program if schedule is None else schedule.program
-        return footprint(program, self._words(bound, program), schedule)
+        arena = runner.rendered.arena if schedule is not None else None
+        return footprint(program, self._words(bound), schedule, arena)
 
     def __repr__(self) -> str:
         return f"<jit {self._name}: {self._told()}>"
@@ -92,7 +93,7 @@ class Told:
         schedule = getattr(bound.runner, "schedule", None)
         program = bound.program if schedule is None else schedule.program
         title = f"{self._name}: {self._told()}"
-        return picture(program, schedule, self._words(bound, program), rankdir, title)
+        return picture(program, schedule, self._words(bound), rankdir, title)
 
     # --- which specialisation ---
 
@@ -111,14 +112,14 @@ class Told:
         if bound is None:
             return self._not_yet()
         order = getattr(getattr(bound.runner, "schedule", None), "order", None)
-        count, what = (
-            (len(order), "kernel") if order is not None else (len(bound.program.steps), "step")
-        )
-        return f"{bound.kind}, {n} specialisation{'s' * (n != 1)}, {count} {what}{'s' * (count != 1)}"
+        what = "kernel" if order is not None else "step"
+        count = len(bound.program.steps if order is None else order)
+        told = [(n, "specialisation"), (count, what)]
+        return ", ".join([bound.kind, *(f"{n} {x}{'s' * (n != 1)}" for n, x in told)])
 
     def _not_yet(self) -> str:
         """Why there is nothing compiled."""
-        from . import mode
+        from .runners import mode
 
         if mode() == "off":
             return "runs as it stands: AUTOGRAD_JIT is off"
@@ -129,8 +130,9 @@ class Told:
     def _latest(self) -> Bound | None:
         """The specialisation that ran last."""
         if self.last is not None:
-            return self.last[1]  # type: ignore[no-any-return]
-        found = [bounds[-1] for bounds in self.known.values() if bounds]
+            bound: Bound = self.last[1]
+            return bound
+        found: list[Bound] = [bounds[-1] for bounds in self.known.values() if bounds]
         return found[-1] if found else None
 
     def _found(self, args: Any, kwargs: Any) -> Bound | None:
@@ -138,8 +140,8 @@ class Told:
         if self.reason is not None or self.scalars is not None:
             return None
         key = self._key(args, kwargs)  # type: ignore[attr-defined]
-        known = self.known.get(key)
-        return known[-1] if known else self._compiled(key, args, kwargs)  # type: ignore[attr-defined]
+        known: list[Bound] = self.known.get(key) or [self._compiled(key, args, kwargs)]  # type: ignore[attr-defined]
+        return known[-1]
 
     def _bound(self, what: str, args: Any = (), kwargs: Any = None) -> Bound:
         """The specialisation asked about, or an error that says why there is none."""
@@ -158,10 +160,10 @@ class Told:
         bound = self._bound(what, args, kwargs)
         return PythonText(bound.program, self._words(bound), self._name)
 
-    def _words(self, bound: Bound, program: Any = None) -> Words:
+    def _words(self, bound: Bound) -> Words:
         from .words import Words
 
-        return Words(program or bound.program, self._arguments(bound))
+        return Words(bound.program, self._arguments(bound), _outside(self.function))
 
     def _arguments(self, bound: Bound) -> list[str]:
         """The names of what the structure of arguments holds, from left to right."""
@@ -175,12 +177,29 @@ class Told:
         leaves, _, args, kwargs = key
         names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
         rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
-        found = []
+        found: list[str] = []
         for i, branch in enumerate(args[1]):
             found += _named(branch, names[i] if i < len(names) else f"{rest}{i}")
         for name, branch in kwargs:
             found += _named(branch, name)
         return found if len(found) == len(leaves) else []
+
+
+def _outside(function: Any) -> dict[int, str]:
+    """The tensors that a function finds outside, by their identity: its names for them."""
+    try:
+        found = inspect.getclosurevars(function)
+    except (TypeError, ValueError):  # no plain function
+        return {}
+    names: dict[int, str] = {}
+    for name, x in (found.nonlocals | found.globals).items():
+        if isinstance(x, Node):
+            names.setdefault(id(x), name)
+        elif isinstance(x, (list, tuple)):
+            names |= {id(y): f"{name}[{i}]" for i, y in enumerate(x) if isinstance(y, Node)}
+        elif isinstance(x, dict):
+            names |= {id(y): f"{name}[{k!r}]" for k, y in x.items() if isinstance(y, Node)}
+    return names
 
 
 def _named(shape: Any, name: str) -> Iterator[str]:

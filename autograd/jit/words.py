@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -40,17 +40,27 @@ class Origin:
 
 
 class Words:
-    """The words for what is in a program; `arguments` are the names of the call's, in order."""
+    """The words for what is in a program as it was recorded, and in what was made of it.
 
-    def __init__(self, program: Program, arguments: Sequence[str] = ()) -> None:
-        self.program, self.arguments = program, arguments
+    `arguments` are the names of the call's, in order, and `outside` those of the tensors that the
+    function finds outside, by their identity.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        arguments: Sequence[str] = (),
+        outside: Mapping[int, str] | None = None,
+    ) -> None:
+        self.program, self.arguments, self.outside = program, arguments, outside or {}
         nodes = {var: _Node(var, arguments) for var in program.given}
         for step in program.steps:
             inputs = tuple([nodes[var] for var in step.inputs])
             for var in step.outputs:
                 nodes[var] = _Node(var, arguments, step, inputs)
         # of a node they have what is asked for; that gradients read a value is no second use of it
-        seen = {v for step in program.steps for v in step.inputs} | set(program.ends())
+        forward = [s for s in program.steps if not nodes[s.output].gradient]
+        seen = {v for step in forward for v in step.inputs} | set(program.ends())
         found: list[Any] = [nodes[v] for v in nodes if v in seen and not nodes[v].gradient]
         self._names = names.Names(found, None, [_called(s.place)[2] for s in program.steps])
         self._nodes = nodes
@@ -65,14 +75,15 @@ class Words:
         if var in self._owned:
             mark = ".grad" if var.source == "gradient" else ""
             return f"{self.leaf(self._owned[var])}{mark}"
-        if var.source == "constant" or self._nodes[var].gradient:
+        node: Any = self._nodes.get(var)
+        if var.source == "constant" or node is None or node.gradient:
             return ""
-        node: Any = self._nodes[var]
         return self._names.variable(node) or ""
 
     def leaf(self, leaf: Any) -> str:
         """A tensor that lives on between calls: as a parameter, by its name, or its variable."""
-        return self._names.given(leaf) or self._names.variable(leaf) or f"tensor {size(leaf.shape)}"
+        known = self._names.given(leaf) or self.outside.get(id(leaf))
+        return known or self._names.variable(leaf) or f"tensor {size(leaf.shape)}"
 
     def title(self, var: Var) -> str:
         """The user's name for a variable, else its number: %4."""
@@ -93,10 +104,6 @@ class Words:
         if code is None or not code.co_filename.startswith(names.HOUSE):
             return ""
         return re.sub(r"\W.*", "", code.co_qualname)
-
-    def path(self, leaf: Any) -> str | None:
-        """A parameter's path in its module, or the name it was given."""
-        return self._names.given(leaf)
 
 
 class _Node:

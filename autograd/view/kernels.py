@@ -4,8 +4,8 @@ Boxes are what lies in memory: arguments, weights, results, and what one kernel 
 What stays in registers has none, so an arrow between two pills of one frame is a value that is
 never written.  Views (a transpose, a reshape) are the words on an arrow: they cost nothing.
 
-In a large program what is read again much later, as activations are by the backward pass, has
-another box there: arrows across all of it would leave nothing to be seen.
+What is read again much later, as activations are by the backward pass, has another box there:
+arrows across all of it would leave nothing to be seen.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ KINDS: dict[str, Kind] = {
     "constant": "constant", "step": "constant",
 }  # fmt: skip
 """What is given, by where it comes from; a step outside of all kernels computes a number."""
-LARGE, FAR, MANY = 18, 6, 8
-"""Programs of more kernels than `LARGE` repeat the box of what was last read more than `FAR` kernels
-before; of more than `MANY` values that are gathered at once only the number is told."""
+FAR, MANY = 3, 8
+"""What was last read more than `FAR` kernels before gets another box; of more than `MANY` such that
+are gathered at once only the number is told."""
 RUNS = {"Loop": "loop", "Call": "kernel", "Host": "NumPy", "Fill": "fill"}
 
 
@@ -70,10 +70,12 @@ class _Drawn:
             self.assigned.setdefault(self._root(write.value), []).append(words.leaf(write.leaf))
         self.ends = {self._root(v) for v in program.ends()}
         self.stored = self._stored()
-        for self.at, (key, title, steps) in enumerate(self.kernels):
+        for at, (key, title, steps) in enumerate(self.kernels):
+            self.at = at
             self._kernel(key, title, steps)
         for var in dict.fromkeys([*self.ends, *self.assigned]):
-            self._source(var, "")  # what no kernel computed: an argument that is returned
+            if var not in self.pills and var not in self.memory:
+                self._memory_of(var)  # what no kernel computed: an argument that is returned
 
     # --- what lies where ---
 
@@ -161,13 +163,15 @@ class _Drawn:
         return box
 
     def _is_far(self, box: str) -> bool:
-        return len(self.kernels) > LARGE and self.at - self.read[box] > FAR
+        return self.at - self.read[box] > FAR
 
     def _again(self, key: str, box: str, var: Any) -> Box:
         """A second box for what has one far from here."""
         old = next(b for b in self.boxes if b.key == box)
-        first = next((i for i, (k, _, _) in enumerate(self.kernels) if k == self.home.get(var)), 0)
-        name = old.rows[0][0] or f"from {first + 1}"
+        name = old.rows[0][0]
+        if not name and var in self.home:
+            number = [k for k, _, _ in self.kernels].index(self.home[var])
+            name = f"from {number + 1}"
         kind: Kind = "value" if old.kind == "output" else old.kind
         return Box(key, kind, ((name,), *old.rows[1:]), None, tooltip=old.tooltip)
 
@@ -191,8 +195,8 @@ class _Drawn:
         if var.dtype is None:
             name = _number(var, self.made, self.words)
             return Box(key, kind, ((name,),), None, tooltip="a number that Python computes")
-        if var.source == "constant" and not var.shape:
-            name = f"{float(var.value):.4g}"
+        if var.source == "constant" and var.size and (var.value == var.value.flat[0]).all():
+            name = f"{'all ' * bool(var.shape)}{float(var.value.flat[0]):.4g}"
         return Box(key, kind, ((name,), (f"{shape} {var.dtype}",)), None, tooltip=tip)
 
 
@@ -219,7 +223,7 @@ def _symbol(step: Any) -> str:
     """How an op is written in its pill."""
     if step.op.name == "power":
         return f"^{step.params['n']:g}"
-    return SYMBOLS.get(step.op.name, step.op.name)
+    return str(SYMBOLS.get(step.op.name, step.op.name))
 
 
 def _number(var: Any, made: Any, words: Any) -> str:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ def compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(source: str, target: Target) -> ctypes.CDLL:
     """C source as a loaded library; `#include "vectors.h"` and its like are found."""
     folder = Path(tempfile.mkdtemp(prefix="kernel-"))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import backends
+from backends import numpy as np
 
 from ..packing import packed
 from ..program import Var, Write
@@ -38,7 +38,8 @@ class Storage:
 class Places:
     """The storage of each array that lines write: `home`, with the offset in it.
 
-    `joined` are those that lie where a "join" puts them, `direct` the writes that need no copy.
+    `joined` are those that lie in the result of a "join", one of `wholes`, from the start on, with
+    the offset there; `direct` are the writes that need no copy.
     """
 
     def __init__(self, lines: Lines) -> None:
@@ -54,6 +55,7 @@ class Places:
         self.home: dict[Var, tuple[Storage, int]] = {}
         self.joined: dict[Var, tuple[Var, int]] = {}
         self.direct: dict[Var, Write] = {}
+        self.wholes: set[Var] = set()
         for i, line in enumerate(lines.found):
             if line.kind == "join":
                 self._plan_join(i, line)
@@ -130,6 +132,7 @@ class Places:
             kind = self.made[root][1].kind if root in self.made else ""
             if free and kind in ("into", "within") and self._is_all_of(x, root):
                 self.joined[root] = whole, start
+                self.wholes.add(whole)
                 self.last[whole] = max(self.last[whole], self.last[root])
             start += math.prod(x.shape) * _itemsize(x)
 
@@ -171,9 +174,10 @@ class Places:
         last = self.last.get(var, -1)
         if last < at:
             return True
-        same = var.source == "leaf" and var.value is write.leaf and write.at is ...
-        readers = [x for x in line.inputs if var in self.roots(x)]
-        return last == at and same and line.kind == "within" and all(x is var for x in readers)
+        if last > at or line.kind != "within":
+            return False
+        same = var.source != "leaf" or var.value is write.leaf and write.at is ...
+        return same and all(x is var for x in line.inputs if var in self.roots(x))
 
     def _settle(self, at: int, line: Line) -> None:
         """Find the place of what a line writes."""
@@ -214,6 +218,4 @@ class Places:
 
 
 def _itemsize(var: Var) -> int:
-    from backends import numpy as np
-
     return int(np.dtype(backends.dtype(var.dtype)).itemsize)

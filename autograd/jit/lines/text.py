@@ -66,7 +66,7 @@ class Text:
         inputs = [self._name(var) for var in line.inputs]
         if line.kind == "view" and self._place_of_view(line):
             return
-        if line.kind == "join" and any(x in self.places.joined for x in self._parts(line)):
+        if line.kind == "join" and line.outputs[0] in self.places.wholes:
             self._join(line)
             return
         if line.kind == "check":
@@ -84,25 +84,21 @@ class Text:
         (x,), (out,) = line.inputs, line.outputs
         if x not in self.arrays:
             return False
-        scope = {"x": self.arrays[x]}
-        for function in ("transpose", "broadcast_to", "flip"):
-            scope[function] = getattr(self.xp, function)
+        scope = {"x": self.arrays[x], "broadcast_to": self.xp.broadcast_to, "flip": self.xp.flip}
         self.arrays[out] = eval(line.text.format("x"), scope)
         told = self.made.setdefault((self.told[x], line.text), f"v{out.number}")
         self._called(out, told)
         return True
-
-    def _parts(self, line: Line) -> list[Var]:
-        return [self.places.root(x) for x in line.inputs]
 
     def _join(self, line: Line) -> None:
         """Put what is not there yet in its place."""
         out, start = line.outputs[0], 0
         self._out(out)
         whole = self.arrays[out]
-        for x, root in zip(line.inputs, self._parts(line), strict=True):
+        for x in line.inputs:
             stop = start + x.shape[0]
-            if self.places.joined.get(root, (None,))[0] is not out or x.shape == ():
+            where = start * (whole.nbytes // max(len(whole), 1))
+            if self.places.joined.get(self.places.root(x)) != (out, where):
                 part = f"v{out.number}_{start}"
                 self.names[part] = whole[start:stop]
                 self.text.append(f"{part}[...] = {self._name(x)}")
@@ -206,10 +202,9 @@ class Text:
         for i, write in enumerate(writes):
             name = self._name(write.value)
             roots = self.places.roots(write.value)
-            if len(self.program.writes) > 1 and any(r not in self.places.made for r in roots):
-                if is_array(write.value) and any(r.source != "constant" for r in roots):
-                    self.text.append(f"w{i} = {name}.copy()")
-                    name = f"w{i}"
+            if any(r.source in ("leaf", "gradient", "argument") and is_array(r) for r in roots):
+                self.text.append(f"w{i} = {name}.copy()")
+                name = f"w{i}"
             values.append(name)
         for i, (write, name) in enumerate(zip(writes, values, strict=True)):
             leaf = self.lines.bind(f"assigned{i}", write.leaf.raw)
@@ -226,7 +221,16 @@ def _memory(xp: Any, size: int) -> Any:
 
 def _function(xp: Any, name: str) -> Any:
     """What a name in the text calls."""
-    reductions = {"sum": "add", "max": "maximum", "min": "minimum"}
-    if name in reductions and xp is backends.get("numpy"):  # a microsecond faster than `np.sum`
-        return getattr(xp, reductions[name]).reduce
-    return getattr(xp, name, None)
+    if name not in REDUCTIONS:
+        return getattr(xp, name, None)
+    if xp is backends.get("numpy"):  # a microsecond faster than `np.sum`
+        return getattr(xp, REDUCTIONS[name]).reduce
+
+    def reduce(x: Any, out: Any, **how: Any) -> None:
+        out[...] = getattr(xp, name)(x, **how)
+
+    return reduce
+
+
+REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
+"""The ufuncs that reduce."""

@@ -31,7 +31,7 @@ POWERS = {0.5: "sqrt", 1: "positive", 2: "square", -1: "reciprocal"}
 """What `x ** n` calls for these n, where x are floats."""
 
 
-class Untraceable(Exception):
+class UntraceableError(Exception):
     """A forward asks for something that only arrays have."""
 
 
@@ -43,7 +43,7 @@ def elementwise(lines: Lines, step: Step) -> bool:
     inputs = [Symbol(trace, var) for var in step.inputs]
     try:
         found = step.op.forward(trace, *inputs, **step.params)
-    except (Untraceable, AttributeError, TypeError):
+    except (UntraceableError, AttributeError, TypeError):
         return False
     if not isinstance(found, Symbol):
         return False
@@ -72,11 +72,11 @@ class Symbol:
     def dtype(self) -> Any:
         """The dtype, which some forwards ask for."""
         if self.var.dtype is None:
-            raise Untraceable
+            raise UntraceableError
         return np.dtype(self.var.dtype)
 
     def __bool__(self) -> bool:
-        raise Untraceable
+        raise UntraceableError
 
     def __neg__(self) -> Symbol:
         return self._trace.apply("negative", self)
@@ -117,7 +117,7 @@ class Trace:
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if not isinstance(getattr(np, name, None), np.ufunc):
-            raise Untraceable(name)
+            raise UntraceableError(name)
         return lambda *operands: self.apply(name, *operands)
 
     def where(self, condition: Any, x: Any, y: Any) -> Symbol:
@@ -154,15 +154,18 @@ class Trace:
         vars_ = [x.var if isinstance(x, Symbol) else self.lines.number(x) for x in operands]
         arrays = [v for v in vars_ if is_array(v)]
         if not arrays:
-            raise Untraceable
+            raise UntraceableError
         none = [np.empty(0, v.dtype) if is_array(v) else v.example for v in vars_]
         dtype = function(*none).dtype.name
         shape = np.broadcast_shapes(*[v.shape for v in vars_])
+        whole = [v for v in arrays if v.shape == shape and not self.lines.is_one(v)]
+        if kind == "within" and whole:
+            vars_ = [self.lines.element(v) if self.lines.is_one(v) else v for v in vars_]
         kinds = {v.dtype for v in arrays}
         if kind == "within" and len(kinds) == 1 and not kinds.isdisjoint(PLAIN):
             compares = text.startswith(("maximum", "minimum"))
             size = shape if compares and arrays[0].size >= LARGE else ()
-            (of,) = kinds
+            of = arrays[0].dtype or ""
             vars_ = [v if is_array(v) else self._scalar(v, size, of) for v in vars_]
         self.count += 1
         return Symbol(self, self.lines.write(kind, text, vars_, shape, dtype))
@@ -175,4 +178,4 @@ class Trace:
 
 
 def _refuse() -> Any:
-    raise Untraceable
+    raise UntraceableError
