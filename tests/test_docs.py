@@ -48,8 +48,16 @@ def test_there_are_examples() -> None:
     assert len(found) > 40
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+def blocks(page: str = "README.md") -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def check_promises(code: str, printed: str) -> None:
+    """Each `print(…)  # this` printed this, where … stands for anything."""
+    for promised in re.findall(r"^ *print\(.*\)  # (.*)$", code, flags=re.MULTILINE):
+        pattern = re.escape(promised).replace("…", ".*")
+        assert re.search(f"^{pattern}$", printed, flags=re.MULTILINE), promised
 
 
 @pytest.mark.parametrize("code", blocks(), ids=lambda code: code.strip().splitlines()[-1][:40])
@@ -62,9 +70,18 @@ def test_code_of_the_readme(code: str, capsys: pytest.CaptureFixture[str]) -> No
     finally:  # the README adds an op to the table
         Op.table.clear()
         Op.table.update(before)
-    printed = capsys.readouterr().out.split("\n")
-    for promised in re.findall(r"^print\(.*\)  # (.*)$", code, flags=re.MULTILINE):
-        assert promised in printed
+    check_promises(code, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("page", ["docs/jit.md"])
+def test_code_of_a_page(
+    page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The blocks of a page are one program."""
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(page))
+    exec(compile(code, page, "exec"), {"__name__": "page"})
+    check_promises(code, capsys.readouterr().out)
 
 
 def test_pictures_and_files_of_the_readme_exist() -> None:

@@ -253,6 +253,7 @@ class _Reader:
         self.capture = capture
         self.program = program = Program(numbers=capture.hosts)
         self.vars: dict[Any, Var] = {}
+        self.homes: set[str] = set()
         self.raws: dict[int, Var] = {}
         """The variable of each array, for tensors that are made of another's array."""
         self.count = 0
@@ -293,6 +294,7 @@ class _Reader:
         assert node.op is not None
         inputs = tuple([self._read(x, node.order) for x in node.inputs])
         raws = node.raw if isinstance(node, Bundle) else (node.raw,)
+        self._live(raws)
         outputs = tuple([self._new(*_kind(raw), "step", None, _example(raw)) for raw in raws])
         self.vars[node] = outputs[0]
         self.raws.update({id(raw): var for raw, var in zip(raws, outputs, strict=True)})
@@ -342,6 +344,20 @@ class _Reader:
             self.program.steps.append(Step(op, (var,), params, (made,), place))
             var = made
         return var
+
+    def _live(self, raws: tuple[Any, ...]) -> None:
+        """Note where arrays live; a program is for one place."""
+        for raw in raws:
+            xp = namespaces[type(raw)]
+            if xp is python:
+                continue
+            self.homes.add(xp.name)
+            if len(self.homes) > 1:
+                raise CaptureError(
+                    f"jit: arrays of {' and '.join(sorted(self.homes))} in one function. "
+                    "Move them to one backend before: x.to(…)."
+                )
+            self.program.backend = xp.name
 
     def _given(self, node: Node) -> Var:
         if node in self.vars:

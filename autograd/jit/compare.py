@@ -68,9 +68,8 @@ def _equal(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(_equal, a, b))
     if isinstance(a, float):
         return a == b or (a != a and b != b)
-    if getattr(a, "shape", None) is not None and namespaces[type(a)] is not python:
-        xp = namespaces[type(a)]
+    if hasattr(a, "dtype") and namespaces[type(a)] is not python:
         if a.shape != b.shape or a.dtype != b.dtype:
             return False
-        return bool(((a == b) | ((a != a) & (b != b))).all())
+        return bool(((a == b) | ((a != a) & (b != b))).all().item())
     return a is b or bool(a == b)

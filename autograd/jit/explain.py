@@ -21,6 +21,8 @@ __all__ = ["Explanation", "explain"]
 
 WIDE = 100
 NAMED = 19
+SHOWN = 12
+"""Arguments that are listed."""
 MANY = 40
 """From so many kernels on, the table has a row for each function instead of each call."""
 
@@ -109,8 +111,10 @@ class Explanation:
         if self.specialisations:
             facts.append(_count(self.specialisations, "specialisation"))
         if self.arguments:
-            lines.append(f"  {', '.join(self.arguments)}")
-        return [*lines, *_flowing(facts, "  ")]
+            more = len(self.arguments) - SHOWN
+            rest = [f"and {more} more"] * (more > 0)
+            lines += _flowing([*self.arguments[:SHOWN], *rest], "  ", ", ")
+        return [*lines, *_flowing(facts, "  ", " · ")]
 
     def _table(self, rows: Sequence[tuple[KernelFacts, int]], grouped: bool) -> list[str]:
         head = ["", "kernel", "as", "what", "line", "flop", "read", "written"]
@@ -128,10 +132,7 @@ class Explanation:
             else:
                 body[-1] += [short(k.read + k.written), _time(k.seconds), f"{k.share:.0%}"]
         table = [head, *body, last]
-        limits = [4, 0, 6, NAMED, 14, 5, 5, 7, 5][: len(head)]
-        widest = [max(len(row[i]) for row in table) for i in range(len(head))]
-        taken = [min(a, b) for a, b in zip(widest, limits, strict=True)]
-        limits[1] = WIDE - sum(taken) - 2 * sum(n > 0 for n in taken)
+        limits = [4, 0, 6, NAMED, 18, 5, 5, 7, 5][: len(head)]
         lines = columns(table, limits, right=(0, 5, 6, 7, 8), indent="")
         rule = "─" * max(map(len, lines))
         return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
@@ -178,12 +179,12 @@ def _named(texts: Sequence[str]) -> str:
     return told
 
 
-def _flowing(facts: Sequence[str], indent: str) -> list[str]:
+def _flowing(facts: Sequence[str], indent: str, between: str) -> list[str]:
     """Facts one behind the other, in as many lines as they need."""
     lines: list[str] = []
     for fact in facts:
-        if lines and len(lines[-1]) + 3 + len(fact) <= WIDE:
-            lines[-1] += f" · {fact}"
+        if lines and len(lines[-1]) + len(between) + len(fact) < WIDE:
+            lines[-1] += between + fact
         else:
             lines.append(indent + fact)
     return lines

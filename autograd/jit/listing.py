@@ -26,7 +26,7 @@ def listing(program: Program, words: Words, name: str) -> str:
     for step in program.steps:
         origin = words.origin(step)
         steps.append((_said(step, words), *_kind(step.output), origin.what, origin.line))
-    ends = [f"  return {', '.join(map(words.title, program.results))}"]
+    ends = [shortened(f"  return {', '.join(map(words.title, program.results))}", WIDE)]
     ends += [f"  check {words.title(var)} is finite" for var in program.checks]
     for leaf, var in program.gradients:
         if var is not None:
@@ -37,11 +37,11 @@ def listing(program: Program, words: Words, name: str) -> str:
         part = "" if write.at is ... else "[…]"
         ends.append(f"  {words.leaf(write.leaf)}{part} ← {words.title(write.value)}")
     arguments = [v for v in program.given if v.source == "argument"]
-    head = f"{name}({', '.join(words.title(v) for v in arguments)})"
+    head = shortened(f"{name}({', '.join(words.title(v) for v in arguments)})", WIDE - 20)
     return "\n".join([
         f"{head}: {len(steps)} steps", "given",
-        *columns(given, (40, 8, 16, 10)), "steps",
-        *columns(steps, (42, 8, 14, 18, 16)), "ends", *ends,
+        *columns(given, (0, 8, 16, 10)), "steps",
+        *columns(steps, (0, 8, 14, 18, 18)), "ends", *ends,
     ])  # fmt: skip
 
 
@@ -64,8 +64,15 @@ def columns(
 ) -> list[str]:  # fmt: skip
     """Rows as aligned lines; what is longer than its column's limit is shortened.
 
-    The columns whose places are in `right` are flush right.
+    A limit of 0 is the room that the other columns leave.  The columns whose places are in `right`
+    are flush right.
     """
+    if not rows:
+        return []
+    widest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    taken = [min(a, b) for a, b in zip(widest, limits, strict=True)]
+    rest = WIDE - len(indent) - sum(taken) - 2 * sum(n > 0 for n in taken)
+    limits = [n or rest for n in limits]
     rows = [[shortened(x, n) for x, n in zip(row, limits, strict=True)] for row in rows]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

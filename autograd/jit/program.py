@@ -115,6 +115,8 @@ class Program:
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)
     checks: list[Var] = field(default_factory=list)
     """What must be finite, or the run counts for nothing."""
+    backend: str = "numpy"
+    """Where its arrays live."""
     count: int = 0
 
     @property

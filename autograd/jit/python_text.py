@@ -269,19 +269,21 @@ def _called(function: str, *args: Any) -> ast.expr:
 
 
 def _folded(line: str, indent: str) -> str:
-    """A long line as several, broken behind commas."""
+    """A long line as several, broken behind commas in brackets, of the outermost if possible."""
     if len(line) <= WIDE or "'" in line or '"' in line:
         return line
-    commas, depth = [], 0
+    commas: list[tuple[int, int]] = []
+    depth = 0
     for i, letter in enumerate(line):
         depth += (letter in "([") - (letter in ")]")
-        if line.startswith(", ", i) and depth <= 1:
-            commas.append(i + 1)
+        if line.startswith(", ", i) and depth:
+            commas.append((depth, i + 1))
     found, start, room = [], 0, WIDE
     while len(line) - start > room:
-        ends = [end for end in commas if start < end <= start + room]
+        ends = [(-depth, end) for depth, end in commas if start < end <= start + room]
         if not ends:
             break
-        found.append(line[start : ends[-1]])
-        start, room = ends[-1] + 1, WIDE - len(indent)
+        end = max(ends)[1]
+        found.append(line[start:end])
+        start, room = end + 1, WIDE - len(indent)
     return f"\n{indent}".join([*found, line[start:]])

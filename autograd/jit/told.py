@@ -175,7 +175,8 @@ class Told:
         if key is None:
             return []
         leaves, _, args, kwargs = key
-        names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        names = [p.name for p in parameters if p.kind not in stars]
         rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
         found: list[str] = []
         for i, branch in enumerate(args[1]):
@@ -192,7 +193,7 @@ def _outside(function: Any) -> dict[int, str]:
     except (TypeError, ValueError):  # no plain function
         return {}
     names: dict[int, str] = {}
-    for name, x in (found.nonlocals | found.globals).items():
+    for name, x in {**found.nonlocals, **found.globals}.items():
         if isinstance(x, Node):
             names.setdefault(id(x), name)
         elif isinstance(x, (list, tuple)):

@@ -58,10 +58,10 @@ class Words:
             inputs = tuple([nodes[var] for var in step.inputs])
             for var in step.outputs:
                 nodes[var] = _Node(var, arguments, step, inputs)
-        # of a node they have what is asked for; that gradients read a value is no second use of it
-        forward = [s for s in program.steps if not nodes[s.output].gradient]
-        seen = {v for step in forward for v in step.inputs} | set(program.ends())
-        found: list[Any] = [nodes[v] for v in nodes if v in seen and not nodes[v].gradient]
+        # of a node they have what is asked for; that gradients or averages of a layer read a value
+        # is no second use of it
+        leading = _leading(program)
+        found: list[Any] = [node for var, node in nodes.items() if var in leading]
         self._names = names.Names(found, None, [_called(s.place)[2] for s in program.steps])
         self._nodes = nodes
         self._owned = {v: v.value for v in program.given if v.source in ("leaf", "gradient")}
@@ -104,6 +104,18 @@ class Words:
         if code is None or not code.co_filename.startswith(names.HOUSE):
             return ""
         return re.sub(r"\W.*", "", code.co_qualname)
+
+
+def _leading(program: Program) -> set[Var]:
+    """What leads to the results of a call, such as a loss, and is no gradient."""
+    gradients = {step for step in program.steps if _called(step.place)[3]}
+    found = {*program.results, *program.checks}
+    if found <= {var for step in gradients for var in step.outputs}:
+        found.update(var for step in gradients for var in step.inputs)
+    for step in reversed(program.steps):
+        if not found.isdisjoint(step.outputs) and step not in gradients:
+            found.update(step.inputs)
+    return found
 
 
 class _Node:

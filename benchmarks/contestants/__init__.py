@@ -27,21 +27,26 @@ class Contestant:
 
 
 def repeat(
-    step: Callable[[], Any], start: Callable[[], Any] = lambda: None
+    step: Callable[[], Any],
+    start: Callable[[], Any] = lambda: None,
+    finish: Callable[[], Any] = lambda: None,
 ) -> Callable[[int], dict[str, float]]:
     """A `run` that times `step`, after `start` and three untimed steps have set it up.
 
     `start` puts a model back to its initial weights: each measurement then does the same work,
     and no measurement gets as far as gradients so small that the processor handles them slowly.
+    `finish` waits for steps that were only begun.
     """
 
     def run(k: int) -> dict[str, float]:
         start()
         for _ in range(3):
             step()
+        finish()
         begin = perf_counter()
         for _ in range(k):
             step()
+        finish()
         return {"seconds": (perf_counter() - begin) / k}
 
     return run

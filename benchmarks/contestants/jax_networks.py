@@ -2,6 +2,7 @@
 
 The state (parameters, both moments, the count of steps) is donated, so that XLA updates it in
 place. Layouts are those that JAX programs use: images NHWC, `lax.scan` over the places of a text.
+Steps are begun without waiting for the one before, and waited for at the end of a measurement.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ def jitted(net: str) -> Contestant:
     def train(x: Any, y: Any) -> Any:
         nonlocal state
         state, loss = step(state, x, y)
-        return loss.block_until_ready()
+        return loss
 
-    return whole_steps(train, given, restore, facts={"imported": imported})
+    def finish() -> None:
+        jax.block_until_ready(state)
+
+    return whole_steps(train, given, restore, {"imported": imported}, finish=finish)
 
 
 def zeros(arrays: list[Any]) -> list[Any]:
@@ -98,12 +102,13 @@ def cnn(w: Any, x: Any) -> Any:
     for kernel, bias in (w[0:2], w[2:4]):
         sizes = ("NHWC", "HWIO", "NHWC")
         x = nn.relu(lax.conv_general_dilated(x, kernel, (1, 1), "VALID", None, None, sizes) + bias)
-    x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-    return dense(w[4:], x.reshape(len(x), -1))
+    n, h, _, c = x.shape
+    x = x.reshape(n, h // 2, 2, h // 2, 2, c).max((2, 4))  # faster here than `reduce_window`
+    return dense(w[4:], x.reshape(n, -1))
 
 
 def lstm(w: Any, ids: Any) -> Any:
-    """Ids (N, T); the product with the inputs is one for all places."""
+    """Ids (N, T); places come first from the beginning on, and their product is one for all."""
     table, kernel, recurrent, bias, *head = w
 
     def cell(carry: Any, z: Any) -> Any:
@@ -113,9 +118,9 @@ def lstm(w: Any, ids: Any) -> Any:
         h = nn.sigmoid(o) * jnp.tanh(c)
         return (h, c), h
 
-    z = table[ids] @ kernel + bias
+    z = table[ids.T] @ kernel + bias
     nothing = jnp.zeros((len(ids), WIDTH), z.dtype)
-    _, h = lax.scan(cell, (nothing, nothing), z.swapaxes(0, 1))
+    _, h = lax.scan(cell, (nothing, nothing), z)
     return dense(head, h.swapaxes(0, 1))
 
 

@@ -1,7 +1,7 @@
 """Loss and backward of micrograd's moons demo: MLP 2-16-16-1, 100 points, hinge loss and L2.
 
 Written once, after the notebook `demo.ipynb` of micrograd (Karpathy 2020), and run with three
-engines. Python's own random numbers: the processes hold no more objects than they must, since
+engines, ours also compiled: then the loss is a function that `autograd.jit` has recorded. Python's own random numbers: the processes hold no more objects than they must, since
 the garbage collector looks at all of them.
 """
 
@@ -27,22 +27,22 @@ def moons(points: int = 100, noise: float = 0.1) -> tuple[list[list[float]], lis
     return x, [-1] * half + [1] * half
 
 
-def expression_for_expression() -> Contestant:
+def expression_for_expression(how: str = "eager") -> Contestant:
     """Micrograd's own `nn`, with our `Value` in the place of its: the same graph, node by node."""
     from micrograd import nn
 
     from autograd import Value
 
     nn.Value = Value
-    return _contestant(Value, nn.MLP, _history)
+    return _contestant(Value, nn.MLP, _history, how)
 
 
-def glassgrad() -> Contestant:
+def glassgrad(how: str = "eager") -> Contestant:
     """Our `nn.scalar`, whose neuron is one op."""
     from autograd import Value
     from nn import scalar
 
-    return _contestant(Value, scalar.MLP, _history)
+    return _contestant(Value, scalar.MLP, _history, how)
 
 
 def micrograd() -> Contestant:
@@ -72,21 +72,45 @@ def demo(number: Callable[[float], Any], mlp: Callable[..., Any]) -> tuple[Any, 
 
 
 def _contestant(
-    number: Callable[[float], Any], mlp: Callable[..., Any], count: Callable[[Any], int]
+    number: Callable[[float], Any],
+    mlp: Callable[..., Any],
+    count: Callable[[Any], int],
+    how: str = "eager",
 ) -> Contestant:
     model, loss = demo(number, mlp)
+    facts: dict[str, Any] = {"nodes": count(loss()), "path": "eager"}
+    function = _jitted(loss) if how == "compiled" else loss
 
     def step() -> Any:
-        total = loss()
+        total = function()
         model.zero_grad()
         total.backward()
         return total
 
     def answer() -> list[float]:
         """The loss and every parameter's gradient."""
-        return [step().data, *(p.grad for p in model.parameters())]
+        found = [step().data, *(p.grad for p in model.parameters())]
+        if how == "compiled":
+            facts["path"] = _path(function)
+        return found
 
-    return Contestant(repeat(step), answer, {"nodes": count(loss())})
+    return Contestant(repeat(step), answer, facts)
+
+
+def _jitted(loss: Callable[[], Any]) -> Any:
+    from autograd.jit import jit
+
+    function = jit(loss)
+    function()  # as it stands; the next call is recorded
+    return function
+
+
+def _path(function: Any) -> str:
+    """How a compiled function of Values has run, which must be as native code."""
+    kinds = [program.machine.kind for program in (function.scalars or {}).values()]
+    if kinds != ["native"]:
+        raise RuntimeError(f"the loss ran as {kinds or 'it stands'}, not as native code")
+    return "native"
 
 
 def _history(root: Any) -> int:

@@ -45,13 +45,15 @@ def whole_steps(
     restore: Callable[[], None],
     facts: dict[str, Any],
     unmeasured: int = 0,
+    finish: Callable[[], None] = lambda: None,
     check: Callable[[], None] = lambda: None,
 ) -> Contestant:
     """The contestant that calls `train(x, y)` with one batch after the other.
 
     `restore` puts weights and optimizer back to where they began, in place where that keeps a
-    compiled step valid. The first call comes after as many others as are `unmeasured`. `check`
-    is asked after each measurement whether what was measured is what was meant.
+    compiled step valid. The first call that counts comes after as many others as are `unmeasured`.
+    `finish` waits for steps that were only begun. `check` raises where what has run is not what was
+    meant to.
     """
     turns = cycle(given)
 
@@ -78,11 +80,12 @@ def whole_steps(
             once()
         begin = perf_counter()
         once()
+        finish()
         taken = perf_counter() - begin
         check()
         return taken
 
-    timed = repeat(once, start)
+    timed = repeat(once, start, finish)
 
     def run(k: int) -> dict[str, float]:
         figures = timed(k)

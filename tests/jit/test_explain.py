@@ -122,7 +122,7 @@ def test_kernels_say_what_they_do_and_whose_they_are(mlp: SimpleNamespace) -> No
 
 @needs_compiler
 def test_every_kernel_of_a_step_has_a_line_of_the_users(mlp: SimpleNamespace) -> None:
-    lines = Path(__file__).read_text().splitlines()
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     for kernel in mlp.step.explain().kernels:
         assert kernel.lines, kernel
         for line in kernel.lines:
@@ -151,7 +151,7 @@ def test_explanations_fit_a_screen(made: SimpleNamespace) -> None:
 @needs_compiler
 def test_a_step_left_to_numpy_is_told(lstm: SimpleNamespace) -> None:
     hosts = [k for k in lstm.step.explain().kernels if k.where == "NumPy"]
-    assert [k.name for k in hosts][0] == "cumsum"
+    assert hosts[0].name == "cumsum"
     assert all(k.flops is None for k in hosts)
     assert f"{len(hosts)} of them by NumPy" in str(lstm.step.explain())
 
