@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from . import report
 from .arena import Arena, ContestError, pinned
+from .jit_rows import JIT_ROWS
 from .rows import ROWS, Line
 
+ALL = ROWS | JIT_ROWS
 WHERE = ("step", "large", "fit", "scalar")
 
 
@@ -21,7 +23,7 @@ def main() -> int:
         "and results.json; one with --only or --quick just prints.",
     )
     option = parser.add_argument
-    option("--only", nargs="+", choices=ROWS, metavar="ROW", help=f"these rows: {', '.join(ROWS)}")
+    option("--only", nargs="+", choices=ALL, metavar="ROW", help=f"these rows: {', '.join(ALL)}")
     option("--rounds", type=int, default=Arena.rounds, help="measurements of each (default 9)")
     option("--quick", action="store_true", help="3 short rounds: a rough idea")
     option("--where", choices=WHERE, help="instead, tell where the time of our own step goes")
@@ -38,7 +40,7 @@ def main() -> int:
     if options.quick:
         arena = replace(arena, rounds=min(3, options.rounds), seconds=0.05)
     before = report.busy()
-    lines, failed = _measure(options.only or list(ROWS), arena)
+    lines, failed = _measure(options.only or list(ALL), arena)
     facts = report.machine() | {
         "pinned to": cores, "rounds": arena.rounds, "seconds each": arena.seconds,
         "busy": [before, report.busy()],
@@ -54,11 +56,11 @@ def _measure(rows: list[str], arena: Arena) -> tuple[list[Line], bool]:
     for row in rows:
         print(f"measuring {row} …", file=sys.stderr, flush=True)
         try:
-            lines += ROWS[row](arena)
+            lines += [replace(line, row=row) for line in ALL[row](arena)]
         except ContestError as error:
             failed = True
             print(f"{row}: {error}", file=sys.stderr)
-            lines.append(Line(row, "failed", "", False))
+            lines.append(Line(row, "failed", "", False, row=row))
     return lines, failed
 
 

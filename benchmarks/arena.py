@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,11 +34,13 @@ class Entry:
     factory: str
     needs: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    commands: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[str]:
-        """The packages it needs that are not installed."""
-        return [package for package in self.needs if find_spec(package) is None]
+        """The packages and programs it needs that are not installed."""
+        packages = [package for package in self.needs if find_spec(package) is None]
+        return packages + [command for command in self.commands if shutil.which(command) is None]
 
 
 @dataclass
@@ -63,13 +66,14 @@ class Arena:
 
     rounds: int = 9
     seconds: float = 0.3
+    threads: int = THREADS
 
     def compete(self, entries: Iterable[Entry], tolerance: float = 0.0) -> dict[str, Timing]:
         """Time the contestants that are installed, round-robin, after they have agreed.
 
         The numbers they answer with may differ by `tolerance` times the largest of them.
         """
-        with contestants(entries) as workers:
+        with contestants(entries, self.threads) as workers:
             _agree(workers, tolerance)
             timings = [Timing(worker.entry, worker.ask("facts")) for worker in workers]
             counts = [self._repetitions(worker) for worker in workers]
@@ -94,17 +98,18 @@ class Arena:
 
 
 @contextmanager
-def contestants(entries: Iterable[Entry]) -> Iterator[list[Worker]]:
-    """The processes of those contestants that are installed."""
+def contestants(entries: Iterable[Entry], threads: int = THREADS) -> Iterator[list[Worker]]:
+    """The processes of those contestants that are installed, each with so many threads."""
     with ExitStack() as stack:
-        yield [stack.enter_context(Worker(entry)) for entry in entries if not entry.missing]
+        installed = [entry for entry in entries if not entry.missing]
+        yield [stack.enter_context(Worker(entry, threads)) for entry in installed]
 
 
 class Worker:
     """A contestant's process, seen from here."""
 
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
+    def __init__(self, entry: Entry, threads: int = THREADS) -> None:
+        self.entry, self.threads = entry, threads
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Worker:
@@ -112,7 +117,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", self.entry.factory],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=ROOT,
-            env=environment() | dict(self.entry.environment),
+            env=environment(self.threads) | dict(self.entry.environment),
         )  # fmt: skip
         self.facts = self.ask("facts")
         return self
@@ -155,14 +160,16 @@ def _agree(workers: list[Worker], tolerance: float) -> None:
                 )
 
 
-def environment() -> dict[str, str]:
-    """The environment of every contestant: two threads, the CPU only, no chatter."""
+def environment(threads: int = THREADS) -> dict[str, str]:
+    """The environment of every contestant: so many threads, the CPU only, no chatter."""
     counts = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "NUMEXPR_NUM", "VECLIB_MAXIMUM")
     return os.environ | {
-        **{f"{count}_THREADS": str(THREADS) for count in counts},
-        "NPROC": str(THREADS),  # XLA's
-        "TF_NUM_INTRAOP_THREADS": str(THREADS),
-        "TF_NUM_INTEROP_THREADS": str(THREADS),
+        **{f"{count}_THREADS": str(threads) for count in counts},
+        "AUTOGRAD_JIT": "native",
+        "AUTOGRAD_JIT_THREADS": str(threads),
+        "NPROC": str(threads),  # XLA's
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "JAX_PLATFORMS": "cpu",
         "CUDA_VISIBLE_DEVICES": "",

@@ -10,9 +10,9 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from .arena import ROOT, Arena, ContestError, Entry, Timing, contestants, environment
+from .arena import ROOT, THREADS, Arena, ContestError, Entry, Timing, contestants, environment
 
-__all__ = ["ROWS", "Line", "figures"]
+__all__ = ["ROWS", "Line", "absent", "duration", "figures", "megabytes", "race"]
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Line:
     ratio: float | None = None
     samples: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    row: str = ""
+    threads: int = THREADS
 
 
 def race(
@@ -49,7 +51,9 @@ def race(
     told += [absent(peer) for peer in peers if peer.missing]
     lines = []
     for title, entry in ours.items():
-        line = Line(title, absent(entry), f"≥ {target:g}×", None, "; ".join(told))
+        line = Line(
+            title, absent(entry), f"≥ {target:g}×", None, "; ".join(told), threads=arena.threads
+        )
         if entry.name in timings:
             timing = timings[entry.name]
             line.what += what(timing)
@@ -141,17 +145,17 @@ def megabytes(count: float) -> str:
     return f"{figures(count / 1e6)} MB"
 
 
+KERAS = [
+    Entry(f"Keras on {name}", "fit:keras", ("keras", package), (("KERAS_BACKEND", package),))
+    for name, package in {"JAX": "jax", "TensorFlow": "tensorflow", "PyTorch": "torch"}.items()
+]
+
+
 def fit(arena: Arena) -> list[Line]:
-    """`fit` per batch beside Keras 3 on each of its backends."""
-    backends = {"JAX": ("jax", "jax"), "TensorFlow": ("tensorflow", "tensorflow"),
-                "PyTorch": ("torch", "torch")}  # fmt: skip
-    peers = [
-        Entry(f"Keras on {name}", "fit:keras", ("keras", package), (("KERAS_BACKEND", backend),))
-        for name, (package, backend) in backends.items()
-    ]
-    title = "fit per batch: 10-64-32-1, batch 32, Adam, BCE, accuracy"
+    """`fit` per batch, not compiled, beside Keras 3 on each of its backends."""
+    title = "eager fit per batch: 10-64-32-1, batch 32, Adam, BCE, accuracy"
     # Keras's Adam adds epsilon before the second moment is corrected, ours and PyTorch's after.
-    return race(arena, {title: Entry("Glassgrad", "fit:glassgrad")}, peers, 2, tolerance=2e-3)
+    return race(arena, {title: Entry("Glassgrad", "fit:glassgrad")}, KERAS, 2, tolerance=2e-3)
 
 
 # --- costs ---

@@ -61,16 +61,21 @@ def kernels_of(
 def steps_of(
     program: Program, words: Words, seconds: list[float] | None = None
 ) -> list[KernelFacts]:
-    """The facts about each step of a program that NumPy runs one by one."""
+    """The facts about each step of a program that an array library runs one by one."""
     found = []
     for at, step in enumerate(program.steps):
         read = 0 if step.op.name in FREE else sum(map(_bytes, dict.fromkeys(step.inputs)))
         written = 0 if step.op.name in FREE else sum(map(_bytes, step.outputs))
         found.append(_facts(
-            step.op.name, "NumPy", [step], words, _counted(step), read, written,
+            step.op.name, library(program.backend), [step], words, _counted(step), read, written,
             seconds[at] if seconds else None, sum(seconds) if seconds else 0,
         ))  # fmt: skip
     return found
+
+
+def library(backend: str) -> str:
+    """What a backend's array library is called."""
+    return {"numpy": "NumPy", "cupy": "CuPy"}.get(backend, backend)
 
 
 def _facts(

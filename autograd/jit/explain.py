@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import toolchain
-from .costs import KernelFacts, kernels_of, steps_of
+from .costs import KernelFacts, kernels_of, library, steps_of
 from .footprint import bytes_text
 from .listing import columns
 from .native import Native
@@ -48,6 +48,7 @@ class Explanation:
     vector: int = 0
     arena: int | None = None
     measured: bool = False
+    library: str = "NumPy"
 
     @property
     def flops(self) -> int:
@@ -88,7 +89,8 @@ class Explanation:
 
     def _head(self) -> list[str]:
         what = {
-            "native": "native code", "replay": "NumPy, step by step", "eager": "as it stands",
+            "native": "native code", "replay": f"{self.library}, step by step",
+            "eager": "as it stands",
         }[self.path]  # fmt: skip
         lines = [f"{self.name}: {what}{f', since {self.why}' if self.why else ''}"]
         if self.path == "eager":
@@ -233,11 +235,16 @@ def explain(jitted: Told, bound: Bound | None, arguments: Any, profile: bool) ->
     count = sum(map(len, jitted.known.values()))
     told = _signature(words)
     if not isinstance(runner, Native):
-        wish = mode()
-        why = "AUTOGRAD_JIT is replay" if wish == "replay" else "there is no C compiler that works"
+        backend = runner.program.backend
+        why = (
+            "AUTOGRAD_JIT is replay" if mode() == "replay" else "there is no C compiler that works"
+        )
+        if backend != "numpy":
+            why = f"its arrays are on {backend}"
         kernels = steps_of(runner.program, words, seconds)
         return Explanation(
             name, "replay", why, told, tuple(kernels), count, measured=profile,
+            library=library(backend),
         )  # fmt: skip
     kernels = kernels_of(runner.schedule, runner.rendered.kernels, words, seconds)
     return Explanation(

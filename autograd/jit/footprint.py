@@ -124,16 +124,24 @@ def _held(leaves: list[Any]) -> tuple[int, int]:
     shared = [x.raw for x in leaves if x.requires_grad]
     for leaf in order:
         raw = leaf.raw
-        start, end = raw.ctypes.data, raw.ctypes.data + raw.nbytes
+        start = _address(raw)
+        end = start + raw.nbytes
         if any(a <= start and end <= b for a, b in ends):
             continue
         ends.append((start, end))
-        inside = any(start <= x.ctypes.data < end for x in shared)
+        inside = any(start <= _address(x) < end for x in shared)
         if leaf.requires_grad or inside:
             parameters += raw.nbytes
         else:
             state += raw.nbytes
     return parameters, state
+
+
+def _address(raw: Any) -> int:
+    """Where an array lies, on the host or on a device; where nobody tells, a place of its own."""
+    if hasattr(raw, "ctypes"):
+        return int(raw.ctypes.data)
+    return int(raw.data.ptr) if hasattr(getattr(raw, "data", None), "ptr") else id(raw) << 64
 
 
 def _given(program: Program, source: str) -> int:

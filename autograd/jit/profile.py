@@ -55,7 +55,7 @@ def profile(runner: Native | Replay, arguments: Sequence[Any] | None) -> list[fl
 
 def made_up(program: Program) -> dict[int, Any]:
     """Arguments that a program could be called with, by their place: noise, and indices of 0."""
-    random = np.random.default_rng(0)
+    random, xp = np.random.default_rng(0), backends.get(program.backend)
     found: dict[int, Any] = {}
     for var in program.given:
         if var.source != "argument":
@@ -64,9 +64,9 @@ def made_up(program: Program) -> dict[int, Any]:
             found[var.value] = var.example
         elif "float" in var.dtype:
             noise = random.standard_normal(var.shape)
-            found[var.value] = np.asarray(noise).astype(backends.dtype(var.dtype))
+            found[var.value] = xp.from_host(np.asarray(noise).astype(backends.dtype(var.dtype)))
         else:
-            found[var.value] = np.zeros(var.shape, backends.dtype(var.dtype))
+            found[var.value] = xp.from_host(np.zeros(var.shape, backends.dtype(var.dtype)))
     return found
 
 
@@ -79,7 +79,8 @@ def _value(var: Var, arguments: Any) -> Any:
         return var.example
     held = var.value if var.source == "leaf" else var.value._grad
     if held is None:  # the gradient that a call adds to, where there is none now
-        return np.zeros(var.shape, backends.dtype(var.dtype))
+        zeros = np.zeros(var.shape, backends.dtype(var.dtype))
+        return backends.get(backends.name_of(var.value.raw)).from_host(zeros)
     return getattr(held, "raw", held).copy()
 
 
@@ -149,8 +150,8 @@ class _Copies:
 
 
 def _replayed(program: Program, given: Any) -> list[float]:
-    """Seconds of each step, as NumPy runs it by itself."""
-    numpy = backends.get("numpy")
+    """Seconds of each step, as its array library runs it by itself."""
+    xp = backends.get(program.backend)
     values = {var: _value(var, given) for var in program.inputs}
     found: list[list[float]] = []
     until = time.perf_counter() + ENOUGH
@@ -159,8 +160,10 @@ def _replayed(program: Program, given: Any) -> list[float]:
         times = []
         for step in program.steps:
             inputs = tuple([known.get(v, v.value) for v in step.inputs])
+            xp.synchronize()
             start = time.perf_counter()
-            result = computed(step.op, numpy, inputs, step.params)
+            result = computed(step.op, xp, inputs, step.params)
+            xp.synchronize()
             times.append(time.perf_counter() - start)
             known.update(zip(step.outputs, result if step.op.outputs else (result,), strict=True))
         found.append(times)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from backends import namespaces
 from backends import numpy as np
 
 from ..node import Op
@@ -88,7 +89,7 @@ class PythonText:
                 elif x.source == "gradient":
                     raw = np.zeros(x.shape, x.dtype) if raw.grad is None else raw.grad
                 raw = getattr(raw, "raw", raw)
-                found[name] = raw.copy() if hasattr(raw, "copy") else raw
+                found[name] = raw if x.dtype is None else _on_host(raw).copy()
         return found
 
     # --- what is given ---
@@ -112,7 +113,7 @@ class PythonText:
         """A constant as Python, if it is small."""
         if var.dtype is None:
             return literal(var.value)
-        raw = np.asarray(var.value)
+        raw = np.asarray(_on_host(var.value))
         if var.dtype == "bfloat16" or not raw.size:
             return None
         if raw.size > 1 and (raw == raw.flat[0]).all():
@@ -121,9 +122,11 @@ class PythonText:
 
     def _larger(self, var: Var) -> tuple[Var, int] | None:
         """A flat leaf in whose memory this one lies, and where: all parameters of an optimizer."""
-        if var.source != "leaf" or not var.value.raw.flags.c_contiguous:
+        if self.program.backend != "numpy" or var.source != "leaf":
             return None
         raw = var.value.raw
+        if not raw.flags.c_contiguous:
+            return None
         for other in self.program.given:
             if other.source != "leaf" or len(other.shape) != 1 or other.size <= var.size:
                 continue
@@ -262,6 +265,10 @@ class PythonText:
         ]
 
 
+def _on_host(raw: Any) -> Any:
+    return namespaces[type(raw)].to_host(raw)
+
+
 def _called(function: str, *args: Any) -> ast.expr:
     """A call with plain arguments, the last of which is a dtype's name."""
     told = ", ".join(re.sub(r"\b(nan|inf)\b", r"np.\1", repr(x)) for x in args[:-1])
@@ -270,14 +277,14 @@ def _called(function: str, *args: Any) -> ast.expr:
 
 def _folded(line: str, indent: str) -> str:
     """A long line as several, broken behind commas in brackets, of the outermost if possible."""
-    if len(line) <= WIDE or "'" in line or '"' in line:
-        return line
     commas: list[tuple[int, int]] = []
-    depth = 0
+    depth, quoted = 0, False
     for i, letter in enumerate(line):
-        depth += (letter in "([") - (letter in ")]")
-        if line.startswith(", ", i) and depth:
-            commas.append((depth, i + 1))
+        quoted ^= letter == "'"
+        if not quoted:
+            depth += (letter in "([") - (letter in ")]")
+            if depth and line.startswith(", ", i):
+                commas.append((depth, i + 1))
     found, start, room = [], 0, WIDE
     while len(line) - start > room:
         ends = [(-depth, end) for depth, end in commas if start < end <= start + room]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Sequence
 from itertools import count
+from threading import Lock
 from typing import Any
 
 import backends
@@ -36,4 +37,10 @@ class Replay:
         filename = f"<step {next(_numbers)}>"
         linecache.cache[filename] = len(self.source), None, self.source.splitlines(True), filename
         exec(compile(self.source, filename, "exec"), text.names)
-        self.run: Callable[[Sequence[Any]], Sequence[Any] | None] = text.names["step"]
+        self.step: Callable[[Sequence[Any]], Sequence[Any] | None] = text.names["step"]
+        self.lock = Lock()
+
+    def run(self, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run it: one call at a time, for the memory is the program's."""
+        with self.lock:
+            return self.step(values)

@@ -22,8 +22,8 @@ class Contestant:
     """Numbers on which the contestants of a row must agree; asked for before the first run."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What else is worth telling, such as the number of nodes of the graph."""
-    first: Callable[[], float] | None = None
-    """Seconds of the call that compiles, in a process that has called nothing before."""
+    first: Callable[[], float] = field(default=float)
+    """Seconds of the call that compiles, if asked before all else; 0 where nothing is compiled."""
 
 
 def repeat(

@@ -66,9 +66,7 @@ def _contestant(
     def compiled() -> Any:
         hidden = dense(64, activation="relu", input_shape=(10,)), dense(32, activation="relu")
         model = sequential([*hidden, dense(1, activation="sigmoid")])
-        model.compile(
-            optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"], **options
-        )
+        model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"], **options)
         model.predict(x[:BATCH], verbose=0)  # builds the layers that have no input_shape
         restore(model)
         return model
@@ -80,9 +78,10 @@ def _contestant(
         restore(model)
         begin = perf_counter()
         history = model.fit(x, y, epochs=k, batch_size=BATCH, verbose=0)
+        taken = perf_counter() - begin
         if getattr(history, "path", None) != path:
             raise RuntimeError(f"the batches ran as {history.path}, not as {path}")
-        return {"seconds": (perf_counter() - begin) / (k * BATCHES)}
+        return {"seconds": taken / (k * BATCHES)}
 
     def answer() -> list[float]:
         history = compiled().fit(x, y, epochs=2, batch_size=BATCH, shuffle=False, verbose=0).history

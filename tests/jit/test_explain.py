@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import needs_compiler, running
+from op_cases import OPS, cases, tensors
 
 import autograd
+import backends
 import nn
 from autograd import Tensor, Value
 from autograd.jit import CaptureError, Jitted, jit
 from autograd.jit.explain import short
 from autograd.jit.footprint import bytes_text
 from autograd.jit.profile import _Copies
+from autograd.node import Op
 
 RNG = np.random.default_rng(0)
 
@@ -295,6 +298,27 @@ def test_functions_of_values(mode: str) -> None:
         f.memory()
 
 
+def test_programs_of_another_backend() -> None:
+    with backends.using("strict"):
+        w = Tensor(np.ones((4, 2), "f"), requires_grad=True)
+
+        @jit
+        def f(x: Tensor) -> Tensor:
+            return (x @ w).relu().sum()
+
+        x = Tensor(np.ones((3, 4), "f"))
+        for _ in range(2):
+            want = f(x)
+        told = f.explain(profile=True)
+        assert "strict, step by step, since its arrays are on strict" in str(told)
+        assert {k.where for k in told.kernels} == {"strict"}
+        assert f.memory().parameters == 32
+        names: dict[str, Any] = {}
+        exec(f.python, names)
+        assert names["f"](**f.values(x))["result"] == want.item()
+        assert len(autograd.draw(f).picture.boxes) > 4
+
+
 # --- as text ---
 
 
@@ -379,6 +403,23 @@ def test_text_of_odd_things(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[f"result{i}"], part.numpy())
         assert found[f"result{i}"].dtype == part.dtype
     np.testing.assert_array_equal(found["held"], held.numpy())
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+def test_every_op_as_text(op: Op) -> None:
+    case = next(iter(cases(op)))
+    given = tensors(case.draw("float32", 0), requires_grad=False)
+    f = jit(lambda inputs: case(*inputs))
+    with running("replay"):
+        f(given)
+        want = np.asarray(f(given).raw)
+        names: dict[str, Any] = {}
+        exec(f.python, names)
+        found = names["step"](**f.values(given))["result"]
+        told = [*f.ir.splitlines(), *str(f.explain()).splitlines(), *str(f.memory()).splitlines()]
+    assert np.asarray(found).dtype == want.dtype
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+    assert max(map(len, told)) <= 100
 
 
 # --- memory ---
