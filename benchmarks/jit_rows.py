@@ -17,7 +17,15 @@ from tempfile import TemporaryDirectory
 
 from .arena import THREADS, Arena, Entry, contestants
 from .rows import (
-    KERAS, MICROGRAD, SAME_GRAPH, SCALAR, Line, absent, duration, megabytes, race,
+    KERAS,
+    MICROGRAD,
+    SAME_GRAPH,
+    SCALAR,
+    Line,
+    absent,
+    duration,
+    megabytes,
+    race,
 )  # fmt: skip
 
 __all__ = ["JIT_ROWS"]

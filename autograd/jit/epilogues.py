@@ -9,7 +9,7 @@ __all__ = ["with_epilogues"]
 
 
 def with_epilogues(program: Program) -> Program:
-    """The program with `relu` drawn into the convolution before it, where nobody else reads that."""
+    """The program with `relu` drawn into the convolution before it, if nobody else reads that."""
     made, uses, ends = program.made_by(), program.uses(), set(program.ends())
     gone = set()
     for step in program.steps:

@@ -277,11 +277,14 @@ class Schedule:
                 continue
             other, loop = self.order[at], self.order[place]
             own = {s.output for s in other.steps}
+            if self.base.get(var, var) not in own:  # it was put together there, of several
+                continue
             between = [v for kind in self.order[at + 1 : place] for v in kind.reads()]
             if any(self.base.get(v, v) in own for v in between):
                 continue
-            pieces = [self.view(v).buffer for v in own if self.view(v).buffer.within]
-            if any(_meet(self.views[v].buffer, piece) for v in between for piece in pieces):
+            pieces = [b for v in own if v in self.views and (b := self.views[v].buffer).within]
+            between += [v for v in loop.reads() if self.base.get(v, v) not in own]
+            if any(self._lies_in(v, pieces) for v in between):
                 continue  # as a part of something larger it is asked for
             found = self._planned([*other.steps, *loop.steps], place)
             if found is None:
@@ -289,8 +292,14 @@ class Schedule:
             loop.steps[:0] = other.steps
             loop.plan = found
             other.steps = []
-            for drawn in own:
+            joined = [v for v, k in self.place.items() if k < place and self._lies_in(v, pieces)]
+            for drawn in (*own, *joined):
                 self.place[drawn] = place
+
+    def _lies_in(self, var: Var, pieces: list[Buffer]) -> bool:
+        """Whether a variable has elements in any of these stretches of memory."""
+        view = self.views.get(var)
+        return view is not None and any(_meet(view.buffer, piece) for piece in pieces)
 
     # --- what is no loop ---
 

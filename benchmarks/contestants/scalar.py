@@ -1,8 +1,9 @@
 """Loss and backward of micrograd's moons demo: MLP 2-16-16-1, 100 points, hinge loss and L2.
 
 Written once, after the notebook `demo.ipynb` of micrograd (Karpathy 2020), and run with three
-engines, ours also compiled: then the loss is a function that `autograd.jit` has recorded. Python's own random numbers: the processes hold no more objects than they must, since
-the garbage collector looks at all of them.
+engines, ours also compiled: the loss is then a function that `autograd.jit` has recorded. Python's
+own random numbers: the processes hold no more objects than they must, since the garbage collector
+looks at all of them.
 """
 
 from __future__ import annotations

@@ -335,6 +335,7 @@ class Each(Flat):
         shrink: Any, scalars: dict[str, Any],
     ) -> None:  # fmt: skip
         whole = Tensor.of(self.exact)
+        changed: list[tuple[Tensor, Any, Any]] = []
         for place, g in gradients:
             for p, end, own in zip(self.params, self.ends, self.own, strict=True):
                 start = end - p.size
@@ -346,7 +347,8 @@ class Each(Flat):
                 slope = slope if pull is None else slope + pull * data
                 data = data if shrink is None else data * shrink
                 data, *new = formula(data, slope, **leaves, **scalars)
-                whole.assign(data.reshape(-1), slice(start, end))
-                for leaf, value in zip(leaves.values(), new, strict=True):
-                    leaf.assign(value)
+                changed.append((whole, data.reshape(-1), slice(start, end)))
+                changed += [(m, value, ...) for m, value in zip(leaves.values(), new, strict=True)]
+        for leaf, value, at in changed:  # once all are computed: they lie in one array
+            leaf.assign(value, at)
         self._mark(names.user_frame())

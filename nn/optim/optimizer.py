@@ -227,8 +227,8 @@ class Optimizer:
         options, facts = self._own, self._facts()
         watcher.guard(lambda: self._own is options and self._facts() == facts)
         if options or self.constrained:
-            decays = self._decays()
-            watcher.guard(lambda: self._decays() == decays)
+            before = self._decays()
+            watcher.guard(lambda: self._decays() == before)
         found = [
             group.record(watcher, [watcher.gradient(p) for p in group.params])
             for group in self.groups

@@ -58,6 +58,10 @@ class Compiled:
         self.jit = jit
         self.steps: Steps | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has: all but functions that were compiled for this very model."""
+        return {**vars(self), "steps": None}
+
     def prepare(self, model: Module, data: Data | None, *others: Data | None) -> None:
         """Look at one sample of each with the model: what cannot work fails before it begins.
 

@@ -290,10 +290,11 @@ class _Maker:
             if len(program.lines) == count:
                 break
             self._line()
-        used = {i for line in program.lines for i in line.inputs}
-        computed = range(len(program.given), len(self.values))
-        program.returned = [i for i in computed if i not in used or self.some(8)][-12:]
         self._assign()
+        used = {i for line in program.lines for i in line.inputs}
+        given = len(program.given)
+        computed = [i for i, x in enumerate(self.values) if i >= given and isinstance(x, Tensor)]
+        program.returned = [i for i in computed if i not in used or self.some(8)][-12:]
         return program
 
     def _give(self) -> None:
@@ -353,6 +354,15 @@ class _Maker:
         self.program.lines.append(line)
         self.program.exact.append(exact)
         self.values.append(z)
+        if line.name == "assign":
+            self._drop_views(line.inputs[0])
+
+    def _drop_views(self, leaf: int) -> None:
+        """Views of a leaf change with it where nothing is compiled: nobody uses them any more."""
+        memory = self.values[leaf].raw
+        for i, x in enumerate(self.values):
+            if i != leaf and isinstance(x, Tensor) and np.may_share_memory(x.raw, memory):
+                self.values[i] = None
 
     def _any(self, test: Callable[[Any], bool] = lambda x: True) -> int | None:
         """The place of a tensor of that kind; late ones more often."""
@@ -378,7 +388,7 @@ class _Maker:
             if exact and not self.program.exact[k]:
                 return False
             if not isinstance(y, Tensor):
-                return is_float(x.dtype)
+                return y is not None and is_float(x.dtype)
             if is_float(x.dtype) and is_float(y.dtype) and x.dtype != y.dtype:
                 return False
             try:
@@ -617,6 +627,8 @@ class _Maker:
             ]  # fmt: skip
             if fitting:
                 self.program.assigned.append((leaf, self.one_of(fitting), at))
+        for leaf, _, _ in self.program.assigned:
+            self._drop_views(leaf)
 
 
 def random_program(choose: Choose, wide: bool, count: int) -> Program:

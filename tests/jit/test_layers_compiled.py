@@ -232,3 +232,143 @@ def test_every_layer_and_model_is_tried() -> None:
 def test_a_layer_learns_the_same(name: str, mode: str) -> None:
     build, make = CASES[name]
     assert_same(trained(build, make, mode), trained(build, make, "off"))
+
+
+@by_mode
+def test_dropout_drops_the_very_same_elements(mode: str) -> None:
+    layer = nn.Dropout(0.3)
+    ones = Tensor(np.ones((50, 7), "float32"))
+
+    def function(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return layer(x), autograd.random.normal((5, 3)), layer(x * 2)
+
+    step = jit(function)
+    found = {}
+    for how in (mode, "off"):
+        autograd.seed(11)
+        with running(how), nn.mode.training(True):
+            found[how] = [[raw.tolist() for raw in raws(step(ones))] for _ in range(3)]
+    drawn, expected = np.array(found[mode][2][1]), np.array(found["off"][2][1])
+    np.testing.assert_allclose(drawn, expected, rtol=1e-6)
+    for mine, others in zip(found[mode], found["off"], strict=True):
+        assert mine[0] == others[0]
+        assert mine[2] == others[2]
+    assert found[mode][0] != found[mode][1]
+
+
+def _mlp() -> Any:
+    return nn.MLP(5, [8, 3], activation="tanh")
+
+
+def _groups(model: Any) -> nn.Optimizer:
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim < 2]
+    return nn.AdamW([{"params": weights, "weight_decay": 0.1}, {"params": rest, "lr": 0.003}], 0.01)
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "SGD": lambda m: nn.SGD(m.parameters(), 0.1),
+    "SGD with momentum": lambda m: nn.SGD(m.parameters(), 0.1, momentum=0.9, weight_decay=0.01),
+    "SGD Nesterov": lambda m: nn.SGD(m.parameters(), 0.1, momentum=0.9, nesterov=True),
+    "Adam": lambda m: nn.Adam(m.parameters(), 0.01),
+    "Adam amsgrad": lambda m: nn.Adam(m.parameters(), 0.01, amsgrad=True, weight_decay=0.1),
+    "Adam clipped": lambda m: nn.Adam(m.parameters(), 0.01, clip_norm=0.1),
+    "AdamW": lambda m: nn.AdamW(m.parameters(), 0.01, weight_decay=0.1),
+    "AdamW in groups": _groups,
+    "Nadam": lambda m: nn.optim.Nadam(m.parameters(), 0.01),
+    "RMSprop": lambda m: nn.RMSprop(m.parameters(), 0.01, clip_value=0.05),
+    "Adagrad": lambda m: nn.optim.Adagrad(m.parameters(), 0.05),
+    "Adadelta": lambda m: nn.optim.Adadelta(m.parameters(), 0.5),
+    "Lion": lambda m: nn.optim.Lion(m.parameters(), 0.01, weight_decay=0.1),
+    "LAMB": lambda m: nn.optim.LAMB(m.parameters(), 0.01),
+    "Adafactor": lambda m: nn.optim.Adafactor(m.parameters(), 0.01),
+}
+
+
+def test_every_optimizer_is_tried() -> None:
+    assert {kind.__name__ for kind in nn.optim.BY_NAME.values()} <= {
+        name.split()[0] for name in OPTIMIZERS
+    }
+
+
+@by_mode
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_takes_the_same_steps(name: str, mode: str) -> None:
+    got, want = (trained(_mlp, WIDE, how, OPTIMIZERS[name]) for how in (mode, "off"))
+    assert_same(got, want)
+
+
+SCHEDULES: dict[str, Callable[[], Any]] = {
+    "cosine": lambda: nn.CosineDecay(0.1, steps=6, warmup=2),
+    "one cycle": lambda: nn.OneCycle(0.2, steps=6),
+    "steps": lambda: nn.optim.StepDecay(0.2, every=2),
+    "a function": lambda: lambda step: 0.1 / (1 + step),
+}
+
+
+@by_mode
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_followed_by_one_program(name: str, mode: str) -> None:
+    def optimizer(model: Any) -> Any:
+        return nn.SGD(model.parameters(), SCHEDULES[name](), momentum=0.5)
+
+    assert_same(*(trained(_mlp, WIDE, how, optimizer, steps=6) for how in (mode, "off")))
+
+
+@by_mode
+def test_a_rate_that_is_set_is_used_by_the_same_program(mode: str) -> None:
+    def final(how: str) -> list[Any]:
+        autograd.seed(1)
+        model = _mlp()
+        optimizer = nn.Adam(model.parameters(), 0.1)
+
+        @jit
+        def step(x: Tensor) -> Tensor:
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss
+
+        with running(how):
+            for i in range(6):
+                optimizer.lr = 0.1 / (i + 1)
+                step(Tensor(np.full((2, 5), 0.1 * i, "float32")))
+        assert len(specialisations(step)) == (how != "off")
+        return list(model.parameters())
+
+    assert_near(final(mode), final("off"), NEAR)
+
+
+@by_mode
+def test_averages_penalties_and_constraints_are_part_of_the_step(mode: str) -> None:
+    averages: list[Any] = []
+
+    def build() -> Any:
+        model = nn.Sequential([
+            nn.Dense(6, "relu", kernel_regularizer=nn.L1L2(0.01, 0.02), input_shape=(5,)),
+            nn.Dense(3, kernel_constraint=nn.constraints.MaxNorm(0.5)),
+        ])  # fmt: skip
+        model(Tensor(np.zeros((1, 5), "float32")))
+        return model
+
+    def after(model: Any) -> Callable[[], None]:
+        averages.append(nn.EMA(model, 0.7))
+        return averages[-1].update  # type: ignore[no-any-return]
+
+    got, want = (
+        trained(build, WIDE, how, steps=5, extra=nn.regularizers.penalty, after=after)
+        for how in (mode, "off")
+    )
+    assert_same(got, want)
+    mine, others = (list(ema.averages.values()) for ema in averages)
+    assert_near(mine, others, NEAR)
+
+
+@needs_compiler
+def test_two_hundred_steps_stay_together() -> None:
+    got, want = (
+        trained(_mlp, WIDE, how, OPTIMIZERS["Adam"], steps=200) for how in ("native", "off")
+    )
+    assert_same(got, want, 2e-3)
+    assert got["losses"][-1] < 0.9 * got["losses"][0]

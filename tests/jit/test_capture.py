@@ -1,0 +1,753 @@
+"""What `jit` takes for granted, what it refuses, and what a call leaves as it was."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from compiled import assert_near, by_mode, compiled, needs_compiler, raws, running, specialisations
+
+import autograd
+import nn
+from autograd import Tensor
+from autograd.jit import KEPT, CaptureError, finite, jit
+
+NEAR = 1e-5
+
+
+def array(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def tensor(*shape: int, seed: int = 0) -> Tensor:
+    return Tensor(array(*shape, seed=seed))
+
+
+def weight(*shape: int, seed: int = 5) -> Tensor:
+    return Tensor(array(*shape, seed=seed), requires_grad=True)
+
+
+# --- what cannot be recorded ---
+
+
+def _branch(x: Tensor) -> Tensor:
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def _loop(x: Tensor) -> Tensor:
+    while (x * x).sum() > 1:
+        x = x / 2
+    return x
+
+
+REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "if": (_branch, "bool"),
+    "while": (_loop, "bool"),
+    "item": (lambda x: x * x.sum().item(), "item"),
+    "float": (lambda x: x * float(x.sum()), "float"),
+    "int": (lambda x: x * int(x.sum()), "item"),
+    "tolist": (lambda x: x * x.tolist()[0], "numpy"),
+    "numpy": (lambda x: x * Tensor(np.exp(x.numpy())), "numpy"),
+    "array": (lambda x: x + Tensor(np.asarray(x.detach())), "numpy"),
+    "a place in a list": (lambda x: x * [1.0, 2.0, 3.0][x.argmax()], "item"),
+    "in": (lambda x: x if 1.0 in x else -x, ""),
+    "max of Python": (lambda x: max(x[0], x[1]), "bool"),
+    "format": (lambda x: x * len(f"{x.sum():.2f}"), ""),
+    "data": (lambda x: x * Tensor(x.data), ""),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_data_that_leave_the_graph_are_refused_with_line_and_remedy(name: str) -> None:
+    function, how = REFUSED[name]
+    step = jit(function)
+    step(tensor(3))
+    with pytest.raises(CaptureError) as told:
+        step(tensor(3))
+    text = str(told.value)
+    assert text.startswith("jit: ")
+    assert "test_capture.py:" in text, "the line"
+    assert how in text
+    assert "Return it and read it outside" in text
+
+
+@by_mode
+def test_printing_is_no_use_of_data(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def function(x: Tensor) -> Tensor:
+        print(x)
+        return x * 2
+
+    step = compiled(function, mode, tensor(3))
+    capsys.readouterr()
+    step(tensor(3))
+    assert capsys.readouterr().out == "", "what is compiled prints nothing"
+
+
+@by_mode
+def test_data_that_are_the_same_in_each_call_may_be_looked_at(mode: str) -> None:
+    def function(x: Tensor) -> Tensor:
+        scale = Tensor([2.0, 3.0])
+        return x * scale if scale.sum() > 4 else x * scale.sum().item()
+
+    x = tensor(2)
+    assert_near(compiled(function, mode, x)(x), function(x), NEAR)
+
+
+def test_what_is_random_by_numpy_is_no_constant() -> None:
+    random = np.random.default_rng(0)
+    step = jit(lambda x: x * Tensor(random.normal(size=3).astype("float32")))
+    step(tensor(3))
+    with pytest.raises(CaptureError, match="a constant was .* and is"):
+        step(tensor(3))
+    step = jit(lambda x: x * random.normal())
+    step(tensor(3))
+    with pytest.raises(CaptureError, match="a constant was .* and is"):
+        step(tensor(3))
+
+
+def test_a_counter_is_no_constant() -> None:
+    count = [0]
+
+    def function(x: Tensor) -> Tensor:
+        count[0] += 1
+        return x * count[0]
+
+    step = jit(function)
+    step(tensor(3))
+    with pytest.raises(CaptureError, match="computes something else in each call.*constant"):
+        step(tensor(3))
+
+
+def test_another_number_of_steps_in_each_call_is_refused() -> None:
+    kept: list[Tensor] = []
+
+    def function(x: Tensor) -> Tensor:
+        kept.append(x * 2)
+        return sum(kept[1:], kept[0])
+
+    step = jit(function)
+    step(tensor(3))
+    with pytest.raises(CaptureError):
+        step(tensor(3))
+
+
+def test_an_array_that_is_assigned_is_refused() -> None:
+    state = Tensor(np.zeros(3, "float32"))
+    step = jit(lambda x: state.assign(np.ones(3, "float32")) + x)
+    step(tensor(3))
+    state.assign(0)
+    with pytest.raises(CaptureError, match="array that is no tensor"):
+        step(tensor(3))
+    assert state.tolist() == [0, 0, 0]
+
+
+# --- what may change between calls ---
+
+
+@by_mode
+def test_numbers_of_the_closure_are_looked_at_before_each_call(mode: str) -> None:
+    scale, flag = 2.0, False
+
+    def function(x: Tensor) -> Tensor:
+        return x * scale if flag else x + scale
+
+    x = tensor(3)
+    step = compiled(function, mode, x)
+    for scale in (2.0, 3.0, 4.0):  # noqa: B007  # the function reads it
+        for flag in (True, False):
+            with running(mode):
+                for _ in range(2):
+                    assert_near(step(x), function(x), NEAR)
+
+
+FACTOR = 2.0
+
+
+@by_mode
+def test_numbers_of_the_module_are_looked_at_before_each_call(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def function(x: Tensor) -> Tensor:
+        return x * FACTOR
+
+    x = tensor(3)
+    step = compiled(function, mode, x)
+    for factor in (2.0, 5.0, 7.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        with running(mode):
+            assert_near(step(x), x * factor, NEAR)
+            assert_near(step(x), x * factor, NEAR)
+
+
+@by_mode
+def test_parameters_that_are_assigned_outside_are_seen(mode: str) -> None:
+    w, x = weight(3), tensor(3)
+    step = compiled(lambda x: x * w, mode, x)
+    w.assign(array(3, seed=9))
+    assert_near(step(x), x * w, NEAR)
+    w.raw[0] = 77
+    assert_near(step(x), x * w, NEAR)
+    w.data = array(3, seed=10)  # perhaps another array
+    with running(mode):
+        assert_near(step(x), x * w, NEAR)
+        assert_near(step(x), x * w, NEAR)
+
+
+@by_mode
+def test_other_shapes_and_dtypes_are_other_programs(mode: str) -> None:
+    step = jit(lambda x: (x * 2).sum(axis=0))
+    with running(mode):
+        for x in (tensor(4, 3), tensor(2, 3), Tensor(array(4, 3), dtype="float64"),
+                  Tensor(np.arange(6).reshape(2, 3))):  # fmt: skip
+            for _ in range(3):
+                assert_near(step(x), (x * 2).sum(axis=0), NEAR)
+    assert len(specialisations(step)) == 4
+
+
+@by_mode
+def test_a_last_batch_that_is_smaller(mode: str) -> None:
+    w = weight(3, 2)
+    sizes = [4, 4, 4, 1] * 3
+
+    def train(how: str) -> Tensor:
+        w.assign(array(3, 2, seed=5))
+        optimizer = nn.SGD([w], 0.1)
+
+        @jit
+        def step(x: Tensor) -> Tensor:
+            loss = ((x @ w) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return loss
+
+        with running(how):
+            losses = [step(tensor(n, 3, seed=i)) for i, n in enumerate(sizes)]
+        assert len(specialisations(step)) == (2 if how != "off" else 0)
+        return autograd.stack([*losses, w.sum()])
+
+    assert_near(train(mode), train("off"), NEAR)
+
+
+@by_mode
+def test_the_least_recently_used_program_goes(mode: str) -> None:
+    step = jit(lambda x: x * 2)
+    with running("replay" if mode == "replay" else "native"):
+        for n in range(1, KEPT + 5):
+            step(tensor(n))
+            assert_near(step(tensor(n)), tensor(n) * 2, NEAR)
+    assert len(step.known) == KEPT
+
+
+@by_mode
+def test_what_changes_all_the_time_is_not_compiled_forever(mode: str) -> None:
+    holder = Tensor(array(3))
+
+    def function(x: Tensor) -> Tensor:
+        return x + holder
+
+    step = jit(function)
+    with running(mode), pytest.raises(CaptureError, match="changes from call to call"):
+        for i in range(20):
+            holder = tensor(3, seed=i)
+            step(tensor(3))
+
+
+# --- gradients ---
+
+
+@by_mode
+def test_gradients_add_up_until_they_are_forgotten(mode: str) -> None:
+    w, other = weight(3), weight(3)
+
+    def function(w: Tensor, x: Tensor) -> Tensor:
+        loss = (w * w * x).sum()
+        loss.backward()
+        return loss
+
+    step = compiled(lambda x: function(w, x), mode, tensor(3))
+    w.zero_grad()
+    other.assign(w.raw)
+    with running(mode):
+        for i in range(4):
+            x = tensor(3, seed=i)
+            assert_near(step(x), function(other, x), NEAR)
+            assert_near(w.grad, other.grad, NEAR)
+        w.zero_grad()
+        other.zero_grad()
+        step(tensor(3, seed=8))
+        function(other, tensor(3, seed=8))
+        assert_near(w.grad, other.grad, NEAR)
+
+
+@by_mode
+def test_arguments_get_gradients_of_their_own(mode: str) -> None:
+    def function(x: Tensor) -> Tensor:
+        loss = (x * x).sum()
+        loss.backward()
+        return loss
+
+    def argument(seed: int) -> Tensor:
+        return weight(3, seed=seed)
+
+    step = jit(function)
+    with running(mode):
+        for seed in range(4):
+            x, y = argument(seed), argument(seed)
+            step(x)
+            function(y)
+            assert_near(x.grad, y.grad, NEAR)
+            step(x)
+            function(y)
+            assert_near(x.grad, y.grad, NEAR)
+
+
+@by_mode
+def test_frozen_parameters(mode: str) -> None:
+    model = nn.MLP(3, [4, 2])
+    layers = list(model.parameters())
+    optimizer = nn.SGD(model.parameters(), 0.1)
+
+    @jit
+    def step(x: Tensor) -> Tensor:
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    x = tensor(5, 3)
+    with running(mode):
+        for frozen in (False, True, False):
+            layers[0].requires_grad_(not frozen)
+            for _ in range(3):
+                before = raws(layers)
+                step(x)
+                changed = [bool((a != b).any()) for a, b in zip(before, raws(layers), strict=True)]
+                assert changed == [not frozen, True, True, True]
+
+
+@by_mode
+def test_training_and_evaluation_are_two_programs(mode: str) -> None:
+    model = nn.Sequential([nn.Dense(4, input_shape=(3,)), nn.BatchNorm(), nn.Dropout(0.5)])
+    x = tensor(6, 3)
+    model(x)
+    step = jit(lambda x: model(x))
+    with running(mode):
+        for _ in range(3):
+            with nn.mode.training(True):
+                step(x)
+            with nn.mode.training(False):
+                assert_near(step(x), model(x), NEAR)
+    assert len(specialisations(step)) == 2
+
+
+@by_mode
+def test_recording_or_not_is_part_of_what_is_compiled(mode: str) -> None:
+    w = weight(3)
+    step = jit(lambda x: x * w)
+    with running(mode):
+        for _ in range(3):
+            step(tensor(3))
+            with autograd.no_grad():
+                assert not step(tensor(3)).requires_grad
+
+
+# --- arguments and results ---
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+@by_mode
+def test_arguments_and_results_may_be_nested(mode: str) -> None:
+    def function(batch: dict[str, Any], *rest: Any, scale: float, name: str = "a") -> Any:
+        x, y = batch["x"], batch["more"][0]
+        z = x * scale + y if name == "a" else x
+        return {"z": z, "pair": Pair(z + 1, [rest[0] - z, None]), "told": ("a", 3), "same": z}
+
+    def arguments(seed: int) -> tuple[Any, ...]:
+        return {"x": tensor(3, seed=seed), "more": [array(3, seed=seed + 1)]}, tensor(3), None
+
+    step = jit(function)
+    with running(mode):
+        for seed in range(4):
+            got = step(*arguments(seed), scale=0.5 * seed)
+            want = function(*arguments(seed), scale=0.5 * seed)
+            assert_near(got, want, NEAR)
+            assert (type(got["pair"]), got["told"], got["pair"].right[1]) == (Pair, ("a", 3), None)
+        step(*arguments(7), scale=1.5, name="b")
+        got = step(*arguments(7), scale=1.5, name="b")
+        assert_near(got, function(*arguments(7), scale=1.5, name="b"), NEAR)
+    assert len(specialisations(step)) == 2
+
+
+@by_mode
+@pytest.mark.parametrize(
+    "values",
+    [(1, 2), (True, 1), (1, True), (0.5, 1.5), (1, 1.0), (0, False), (None, 0), ("a", "b")],
+)
+def test_numbers_and_words_as_arguments(values: tuple[Any, Any], mode: str) -> None:
+    def function(x: Tensor, value: Any) -> Any:
+        known = value if isinstance(value, (int, float)) and type(value) is not bool else 3
+        return x * known, type(value).__name__ == "bool"
+
+    step = jit(function)
+    with running(mode):
+        for value in (*values, *values, *values):
+            if not isinstance(value, float):  # which is recorded as a tensor
+                got, want = step(tensor(3), value), function(tensor(3), value)
+                assert got[1] == want[1], value
+                assert_near(got, want, NEAR)
+
+
+@by_mode
+@pytest.mark.parametrize("number", [np.float32(2.5), np.float64(2.5), np.int64(2), np.array(2.5)])
+def test_numbers_of_numpy_as_arguments(number: Any, mode: str) -> None:
+    def function(x: Tensor, y: Any) -> Tensor:
+        return x * y
+
+    x = Tensor(array(3), dtype=getattr(number, "dtype", "float32"))
+    step = compiled(function, mode, x, number)
+    more = number * 2 if number.shape == () else number
+    with running(mode):
+        assert_near(step(x, more), Tensor(x.raw * more, dtype=x.dtype), NEAR)
+
+
+@by_mode
+def test_arrays_in_any_order_of_memory(mode: str) -> None:
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        return (x * 2).sum(axis=0) + y
+
+    step = compiled(function, mode, tensor(4, 6), tensor(6))
+    plain, row = array(4, 6, seed=1), array(6, seed=2)
+    wide = np.zeros((8, 12), "float32")
+    wide[::2, ::-2] = plain
+    shifted = np.frombuffer(b"x" + plain.tobytes(), "float32", offset=1).reshape(4, 6)
+    fixed = plain.copy()
+    fixed.setflags(write=False)
+    want = function(Tensor.of(plain), Tensor.of(row))
+    for x in (plain, np.asfortranarray(plain), wide[::2, ::-2], shifted, fixed):
+        with running(mode):
+            assert_near(step(Tensor.of(x), Tensor.of(row)), want, NEAR)
+
+
+@by_mode
+def test_results_are_new_arrays(mode: str) -> None:
+    w, x = weight(3), tensor(3)
+    step = compiled(lambda x: (x, w, x * 1, w * 1, x.reshape(3, 1), Tensor([1.0])), mode, x)
+    first, kept = step(x), raws(step(x))
+    for result in first:
+        result.raw[...] = 99
+    assert_near(list(step(x)), [Tensor(raw) for raw in kept], NEAR)
+    assert_near([x, w], [tensor(3), weight(3)], NEAR)
+
+
+@by_mode
+def test_an_argument_that_shares_memory_with_what_is_assigned(mode: str) -> None:
+    w = weight(4)
+
+    def function(x: Tensor) -> Tensor:
+        with autograd.no_grad():
+            w.assign(w * 2 + x)
+            return x * 3
+
+    step = compiled(function, mode, tensor(4))
+    for make in (lambda: w, lambda: Tensor.of(w.raw), lambda: Tensor.of(w.raw[::-1])):
+        found = []
+        for call in (step, function):
+            w.assign(array(4, seed=5))
+            with running(mode):
+                x = make()
+                before = x.raw.copy()
+                found.append((call(x).raw.copy(), w.raw.copy()))
+        np.testing.assert_allclose(found[0][1], found[1][1], rtol=NEAR)
+        # the very memory of w: a result that shows it may be computed before or after
+        after = [before * 3, found[1][0]]
+        assert any(np.allclose(found[0][0], want, rtol=NEAR) for want in after)
+
+
+@by_mode
+def test_the_same_tensor_twice(mode: str) -> None:
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        return x - y * 2
+
+    x, y = tensor(3), tensor(3, seed=1)
+    for first, then in (((x, x), (x, y)), ((x, y), (x, x))):
+        step = compiled(function, mode, *first)
+        with running(mode):
+            assert_near(step(*then), function(*then), NEAR)
+
+
+@by_mode
+def test_methods_kwargs_and_functions_that_are_compiled_within(mode: str) -> None:
+    inner = jit(lambda x: x.exp())
+
+    class Holder:
+        def __init__(self, scale: float) -> None:
+            self.w = Tensor([scale])
+
+        @jit
+        def call(self, x: Tensor, *, power: int = 1) -> Tensor:
+            return inner(x**power) * self.w
+
+    a, b = Holder(2.0), Holder(3.0)
+    with running(mode):
+        for _ in range(3):
+            for power in (1, 2):
+                for holder in (a, b):
+                    got = holder.call(tensor(3), power=power)
+                    assert_near(got, (tensor(3) ** power).exp() * holder.w, NEAR)
+
+
+@by_mode
+def test_gradients_as_results(mode: str) -> None:
+    def f(w: Tensor, x: Tensor) -> Tensor:
+        return ((w @ x).tanh() ** 3).sum()
+
+    w, x = tensor(2, 3), tensor(3, seed=1)
+    step = compiled(autograd.value_and_grad(f), mode, w, x)
+    assert_near(step(w, x), autograd.value_and_grad(f)(w, x), NEAR)
+    step = compiled(lambda x: autograd.hessian(lambda x: f(w, x))(x), mode, x)
+    assert_near(step(x), autograd.hessian(lambda x: f(w, x))(x), 1e-4)
+
+
+@by_mode
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (), (1,), (1, 1, 1)])
+def test_small_and_empty_shapes(shape: tuple[int, ...], mode: str) -> None:
+    def function(x: Tensor) -> Any:
+        return x * 2 + 1, x.sum(), (x.sin() + x).sum(axis=-1) if x.ndim else x, x.reshape(-1)
+
+    x = tensor(*shape)
+    assert_near(compiled(function, mode, x)(x), function(x), NEAR)
+
+
+# --- what goes wrong in a call ---
+
+
+def _classifier() -> tuple[Any, Any, Callable[[Any, Any], Any]]:
+    model = nn.Sequential([nn.Dense(6, "relu", input_shape=(4,)), nn.BatchNorm(), nn.Dense(3)])
+    optimizer = nn.Adam(model.parameters(), 0.01)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        loss = finite(nn.cross_entropy(model(x), y))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return model, optimizer, step
+
+
+@by_mode
+@pytest.mark.parametrize("label", [3, -1, 10**9])
+def test_a_label_out_of_range_raises_as_it_does_uncompiled_and_changes_nothing(
+    label: int, mode: str
+) -> None:
+    model, optimizer, function = _classifier()
+    x, y = tensor(5, 4), Tensor([0, 1, 2, 1, 0])
+    with nn.mode.training(True), running(mode):
+        step = compiled(function, mode, x, y)
+        wrong = Tensor([0, 1, label, 1, 0])
+        with pytest.raises(Exception) as want:  # noqa: PT011  # whatever it raises
+            nn.cross_entropy(model(x), wrong)
+        before, steps = raws([t for _, t in model.named_tensors()]), optimizer.steps
+        with pytest.raises(type(want.value)) as told:
+            step(x, wrong)
+        assert str(label) in str(told.value)
+        after = raws([t for _, t in model.named_tensors()])
+        weights = len(list(model.parameters()))
+        assert optimizer.steps == steps
+        for p in model.parameters():
+            assert p.grad is None
+        assert len(after) >= weights
+        step(x, y)
+        assert optimizer.steps == steps + 1
+        names = [name for name, _ in model.named_tensors()]
+        for name, a, b in zip(names, before, after, strict=True):
+            if "moving" not in name and "running" not in name:  # which a forward pass alone moves
+                np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+@by_mode
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_changes_no_weights(value: float, mode: str) -> None:
+    w = weight(3)
+    optimizer = nn.Adam([w], 0.1)
+    ran: list[str] = []
+
+    def function(x: Tensor) -> Tensor:
+        ran.append("uncompiled")
+        loss = finite((w * x).sum())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    step = compiled(function, mode, tensor(3))
+    before, steps = w.raw.copy(), optimizer.steps
+    ran.clear()
+    x = tensor(3)
+    x.raw[1] = value
+    with running(mode), np.errstate(all="ignore"):
+        found = step.attempt(x)
+    assert found is autograd.jit.MISS, "the caller is to run it uncompiled"
+    assert ran == []
+    np.testing.assert_array_equal(w.raw, before)
+    assert optimizer.steps == steps
+    with running(mode):
+        step(tensor(3))
+    assert ran == []
+    assert (w.raw != before).all()
+
+
+class Trouble(Exception):
+    pass
+
+
+@by_mode
+def test_an_exception_while_recording_leaves_everything_as_it_was(mode: str) -> None:
+    model = nn.Sequential([nn.Dense(4, input_shape=(3,)), nn.BatchNorm(), nn.Dropout(0.5)])
+    w = weight(3)
+    optimizer = nn.Adam(model.parameters(), 0.1)
+    calls = [0]
+
+    def function(x: Tensor) -> Tensor:
+        calls[0] += 1
+        loss = (model(x) ** 2).mean() + autograd.random.normal((2,)).sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        with autograd.no_grad():
+            w.assign(w + 1)
+        if calls[0] == 2:  # while it is recorded
+            raise Trouble
+        return loss
+
+    step = jit(function)
+    with nn.mode.training(True), running(mode):
+        step(tensor(5, 3))
+        tensors = [*[t for _, t in model.named_tensors()], w]
+        before, steps = raws(tensors), optimizer.steps
+        state = optimizer.state_dict()
+        autograd.seed(3)
+        with pytest.raises(Trouble):
+            step(tensor(5, 3))
+        drawn = autograd.random.uniform((3,)).tolist()
+        autograd.seed(3)
+        assert drawn == autograd.random.uniform((3,)).tolist(), "random numbers are put back"
+        for a, b in zip(before, raws(tensors), strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert optimizer.steps == steps
+        for key, value in optimizer.state_dict().items():
+            np.testing.assert_array_equal(value, state[key], err_msg=key)
+        assert all(p.grad is None for p in model.parameters())
+        step(tensor(5, 3))  # and it can be recorded after all
+    assert len(specialisations(step)) == 1
+
+
+@by_mode
+def test_recording_changes_nothing(mode: str) -> None:
+    """Three calls are three steps, though the function is called twice more to be recorded."""
+    w = weight(2)
+    count = Tensor(np.zeros((), "float32"))
+
+    def function(x: Tensor) -> Tensor:
+        with autograd.no_grad():
+            count.assign(count + 1)
+            w.assign(w + x)
+        return count * 1
+
+    step = jit(function)
+    with running(mode):
+        assert [step(tensor(2)).item() for _ in range(5)] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(w.raw, weight(2).raw + 5 * array(2), rtol=1e-5)
+
+
+@by_mode
+def test_leaves_may_take_each_others_values(mode: str) -> None:
+    found = []
+    for how in (mode, "off"):
+        a, b, c = (Tensor(array(3, seed=i)) for i in range(3))
+
+        def function(
+            x: Tensor, a: Tensor = a, b: Tensor = b, c: Tensor = c
+        ) -> tuple[Tensor, Tensor]:
+            before = a + 0
+            a.assign(b)
+            b.assign(c)
+            c.assign(before + x)
+            a.assign(a * 2, slice(0, 2)) if False else None
+            return a * 1, b + c
+
+        step = jit(function)
+        with running(how):
+            results = [step(tensor(3, seed=i)) for i in range(5)]
+        found.append([results, a, b, c])
+    assert_near(*found, NEAR)
+
+
+@by_mode
+def test_several_threads_call_the_same_function(mode: str) -> None:
+    def function(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        z = (x @ y).tanh()
+        return z, (z.softmax(axis=-1) * x).sum(axis=0)
+
+    step = compiled(function, mode, tensor(40, 40), tensor(40, 40))
+    wrong: list[str] = []
+
+    def work(seed: int) -> None:
+        with running(mode):
+            for i in range(60):
+                x, y = tensor(40, 40, seed=seed * 100 + i), tensor(40, 40, seed=i)
+                try:
+                    assert_near(step(x, y), function(x, y), 1e-4)
+                except AssertionError as error:
+                    wrong.append(str(error))
+                    return
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    with running(mode):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong, wrong[0]
+
+
+@by_mode
+def test_several_threads_begin_at_once(mode: str) -> None:
+    step = jit(lambda x: (x * 2).sum(axis=0))
+    found: list[bool] = []
+
+    def work() -> None:
+        for i in range(20):
+            x = tensor(3, 1 + i % 4, seed=i)
+            found.append(bool(np.allclose(step(x).raw, (x.raw * 2).sum(0), rtol=1e-5)))
+
+    with running(mode):
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [True] * 80
+
+
+@needs_compiler
+def test_off_runs_as_it_stands() -> None:
+    ran = []
+    step = jit(lambda x: (ran.append(1), x * 2)[1])
+    with running("off"):
+        for _ in range(5):
+            step(tensor(3))
+    assert len(ran) == 5
+    with running("nonsense"), pytest.raises(ValueError, match="off, replay or native"):
+        step(tensor(3))
