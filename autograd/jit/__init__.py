@@ -31,7 +31,7 @@ from ..value import Value
 from .capture import Capture
 from .compare import difference
 from .errors import CaptureError
-from .outside import outside_of
+from .outside import Outside
 from .run import FAILED, MISS, Bound
 from .runners import mode, runner, way
 from .scalar import ScalarProgram
@@ -68,7 +68,9 @@ class Jitted(Told):
         """The specialisation that ran last, and the facts then."""
         self.reason: str | None = None
         """Why it runs as it stands, if it cannot be compiled."""
-        self.outside = outside_of(function)
+        self.outside = Outside(function)
+        self.seen: OrderedDict[Any, dict[Any, list[Any]]] = OrderedDict()
+        """Kinds of arguments → what was outside then, with its objects: their ids stay theirs."""
         self.scalars: OrderedDict[Any, ScalarProgram] | None = None
         """The programs of a function of `Value`s."""
 
@@ -107,7 +109,7 @@ class Jitted(Told):
                 self.last = (now, bound) if flat else None
                 return result if result is not FAILED else MISS
         if mode() == "off" or key not in self.known and not self.at_once:
-            self.known.setdefault(key, [])
+            self._meet(key)
             return MISS  # it runs as it stands, and makes the weights that are not there yet
         made = self._compiled(key, args, kwargs)
         self.last = (now, made) if flat and made is not None else None
@@ -161,10 +163,32 @@ class Jitted(Told):
             return None
         program = simplified(capture.program, fused=way() == "replay")
         bound = Bound(capture, program, runner)
+        bound.outside = self.outside.objects()
         known.append(bound)
         while len(self.known) > KEPT:
             self.known.popitem(last=False)
         return bound
+
+    def _meet(self, key: Any) -> None:
+        """Remember a key that is new: with it the function is compiled when it comes again."""
+        if key in self.known or mode() == "off":
+            return
+        self.known[key] = []
+        now, kinds = key[1], (key[0], *key[2:])
+        seen = self.seen.setdefault(kinds, {})
+        if len(seen) == KEPT:  # always others, with arguments of the same kind
+            start = len(_surroundings())
+            told = self.outside.changed(list(seen)[-1][start:], now[start:])
+            self._give_up(
+                f"{told or 'what it finds outside'} differs from call to call. Pass it as an "
+                "argument: a float or a tensor may change, and needs no new program."
+            )
+        seen[now] = self.outside.objects()
+        while len(self.seen) > 8 * KEPT:
+            self.seen.popitem(last=False)
+        waiting = [k for k, bounds in self.known.items() if not bounds]
+        if len(waiting) > 8 * KEPT:  # each came once
+            del self.known[waiting[0]]
 
     def _give_up(self, reason: str) -> None:
         """Run the function as it stands from now on, and say why, once."""
@@ -189,9 +213,11 @@ def _key(x: Any) -> Any:
         return Value, x.requires_grad
     if isinstance(x, Tensor):
         return x.shape, x.dtype, x.requires_grad, x.raw.__class__
+    if isinstance(x, float):  # NumPy's float64 is one
+        return float
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         return x.shape, x.dtype, x.__class__
-    return float if isinstance(x, float) else x
+    return type(x), x
 
 
 def _shape(tree: Any) -> Any:

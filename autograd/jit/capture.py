@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from backends import namespaces, python
+from backends import numpy as np
 
 from .. import names
 from ..calls import flatten, rebuild
@@ -57,6 +58,8 @@ class Capture:
         self.reason: str | None = None
         self.start = tick()
         self.arguments: dict[Node, int] = {}
+        self.substitutes: set[Node] = set()
+        """Those that are not the caller's own: no gradient can be left there."""
         self.kinds: dict[int, Kind] = {}
         """What each argument was like."""
         self.numbers: dict[Node, tuple[int, str]] = {}
@@ -70,8 +73,8 @@ class Capture:
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
         self.undone: list[Callable[[], None]] = []
-        leaves = flatten(args)
-        nodes = [self._argument(i, leaf) for i, leaf in enumerate(leaves)]
+        self.leaves = flatten(args)
+        nodes = [self._argument(i, leaf) for i, leaf in enumerate(self.leaves)]
         try:
             with record_everything(self):
                 returned = function(*rebuild(args, iter(nodes)))
@@ -98,19 +101,25 @@ class Capture:
     def _argument(self, i: int, leaf: Any) -> Any:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
         if isinstance(leaf, float):
-            node = Tensor.of(leaf)
+            node = Tensor.of(float(leaf))
             self.kinds[i] = Kind(False, (), None)
         elif isinstance(leaf, Tensor) or hasattr(leaf, "dtype"):
             raw = leaf.raw if isinstance(leaf, Tensor) else leaf
+            if isinstance(raw, np.generic):  # a number of NumPy's
+                raw = np.asarray(raw)
             if not raw.dtype.isnative:
                 self.refuse(f"argument {i} has the byte order of another machine", "Convert it.")
             node = leaf if isinstance(leaf, Tensor) and leaf.op is None else Tensor.of(raw)
+            if isinstance(leaf, Tensor):
+                node.requires_grad = leaf.requires_grad
             self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype, type(raw))
         else:
             return leaf
         if node in self.arguments:  # the same tensor twice: two arguments all the same
-            node = Tensor.of(node.raw)
+            node = Tensor.of(node.raw, node.requires_grad)
         self.arguments[node] = i
+        if node is not leaf:
+            self.substitutes.add(node)
         return node
 
     # --- what it is told while the function runs ---
@@ -165,6 +174,12 @@ class Capture:
     def gradient(self, leaf: Node) -> Any:
         """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
         if leaf not in self.before:
+            if leaf in self.substitutes:
+                self.refuse(
+                    f"backward comes to argument {self.arguments[leaf]}, which was computed "
+                    "outside, or is given twice",
+                    "Pass x.detach(), or compute it in the function.",
+                )
             self._keep(leaf)
             if leaf._grad is not None and not isinstance(leaf._grad, Node):
                 leaf._grad = Tensor.of(leaf._grad)
@@ -367,11 +382,13 @@ class _Reader:
             var = self._new(*kind, "argument", capture.arguments[node], _example(node.raw))
         elif node in capture.numbers:
             var = self._new(*kind, "number", capture.numbers[node], node.raw)
-        elif node.order < capture.start or any(leaf is node for _, leaf, _, _ in capture.assigned):
+        elif any(leaf is node for _, leaf, _, _ in capture.assigned):
             var = self._new(*kind, "leaf", node)
         elif any(g is node for g in capture.before.values()):
             owner = next(leaf for leaf, g in capture.before.items() if g is node)
             var = self._new(*kind, "gradient", owner)
+        elif node.order < capture.start:
+            var = self._new(*kind, "leaf", node)
         elif kind[1] is not None and id(node.raw) in self.raws:
             return self.raws[id(node.raw)]
         else:

@@ -1,49 +1,66 @@
-"""Numbers that a function finds outside of itself: in its closure, and among its globals.
+"""What a function finds outside of itself: in its closure, and among its globals.
 
-They become part of its program.  So they are looked at before each call, and where one has changed
-the function is recorded anew.  What lies deeper (attributes of objects, entries of lists) is not.
+It becomes part of its program: numbers and words as they are, and of everything else, such as
+tensors, models and functions, which object it is.  So both are looked at before each call, and
+where one has changed the function is recorded anew.  What lies deeper (attributes of objects,
+entries of lists) is not.
 """
 
 from __future__ import annotations
 
+import dis
 import inspect
-from collections.abc import Callable
-from types import CodeType
+from collections.abc import Callable, Sequence
+from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["outside_of"]
+__all__ = ["Outside"]
 
-PLAIN = (int, float, bool, str, type(None))
+PLAIN = frozenset([int, float, bool, str, type(None)])
 
 
-def outside_of(function: Callable[..., Any]) -> Callable[[], list[Any]]:
-    """What tells the plain numbers and words that a function finds outside, as they are now."""
-    function = inspect.unwrap(function)
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    cells = list(getattr(function, "__closure__", None) or ())
-    space = getattr(function, "__globals__", {})
-    names = [name for name in _names(code) if type(space.get(name)) in PLAIN and name in space]
-    if not cells and not names:
-        return list
+class Outside:
+    """What `function` finds outside: called, it tells that as it is now, to be compared.
 
-    def now() -> list[Any]:
-        found = [space.get(name) for name in names]
-        for cell in cells:
+    An object is told by its `id`; who compares keeps the `objects`, so that no other gets that id.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        function = inspect.unwrap(function)
+        function = getattr(function, "__func__", function)
+        self.code: CodeType | None = getattr(function, "__code__", None)
+        self.cells = list(getattr(function, "__closure__", None) or ())
+        self.space: dict[str, Any] = getattr(function, "__globals__", {})
+        self.names: list[str] | None = None
+
+    def __call__(self) -> list[Any]:
+        return [x if x.__class__ in PLAIN else id(x) for x in self.objects()]
+
+    def objects(self) -> list[Any]:
+        """What it finds."""
+        if self.names is None:  # by the first call all is there
+            found = [name for name in _globals(self.code) if name in self.space]
+            self.names = [n for n in found if not isinstance(self.space[n], ModuleType)]
+        space = self.space
+        objects = [space.get(name) for name in self.names]
+        for cell in self.cells:
             try:
-                value = cell.cell_contents
+                objects.append(cell.cell_contents)
             except ValueError:  # not bound yet
-                continue
-            if type(value) in PLAIN:
-                found.append(value)
-        return found
+                objects.append(None)
+        return objects
 
-    return now
+    def changed(self, before: Sequence[Any], now: Sequence[Any]) -> str:
+        """The names of what is not as it was."""
+        names = [*(self.names or ()), *(self.code.co_freevars if self.code else ())]
+        told = [n for n, a, b in zip(names, before, now, strict=True) if a is not b and a != b]
+        return ", ".join(told)
 
 
-def _names(code: CodeType | None) -> list[str]:
-    """The global names that some code, and the functions in it, may look up."""
+def _globals(code: CodeType | None) -> list[str]:
+    """The global names that some code, and the functions in it, look up."""
     if code is None:
         return []
-    inner = [name for c in code.co_consts if isinstance(c, CodeType) for name in _names(c)]
-    return list(dict.fromkeys([*code.co_names, *inner]))
+    names = [i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"]
+    inner = [name for c in code.co_consts if isinstance(c, CodeType) for name in _globals(c)]
+    return list(dict.fromkeys([*names, *inner]))

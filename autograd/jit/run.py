@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import combinations, count
 from typing import Any
+
+from backends import numpy as np
 
 from ..node import tick
 from ..tensor import Tensor
@@ -35,6 +37,8 @@ class Bound:
     """
 
     def __init__(self, capture: Capture, program: Program, make: Callable[[Program], Any]) -> None:
+        self.outside: list[Any] = []
+        """What the function found outside, kept alive: it is known by its id."""
         self.program, self.template, self.guards = program, capture.template, capture.guards
         self.runner = make(program.copy())
         self.kind: str = self.runner.kind
@@ -45,7 +49,7 @@ class Bound:
         ]  # fmt: skip
         self.names: dict[str, Any] = {
             "MISS": MISS, "FAILED": FAILED, "Tensor": Tensor, "tick": tick, "run": self.runner.run,
-            "template": capture.template, "filled": _filled,
+            "template": capture.template, "filled": _filled, "asarray": np.asarray,
         }  # fmt: skip
         text = "\n".join(["def call(leaves):", *self._checks(capture), *self._work(capture)]) + "\n"
         filename = f"<call {next(_numbers)}>"
@@ -55,9 +59,12 @@ class Bound:
 
     def _checks(self, capture: Capture) -> list[str]:
         """Lines that return MISS where the program does not hold."""
-        lines = []
+        lines = [f"    if len(leaves) != {len(capture.leaves)}: return MISS"]
         for i, kind in capture.kinds.items():
-            lines.append(f"    x{i} = leaves[{i}]{'.raw' if kind.is_tensor else ''}")
+            given = f"leaves[{i}]"
+            if kind.array is np.ndarray and not kind.is_tensor:  # or a number of NumPy's
+                given = f"{given} if leaves[{i}].__class__ is c{i} else asarray({given})"
+            lines.append(f"    x{i} = {given}{'.raw' if kind.is_tensor else ''}")
             if kind.dtype is None:
                 continue
             self.names |= {f"d{i}": kind.dtype, f"c{i}": kind.array}
@@ -65,6 +72,9 @@ class Bound:
                 f"    if x{i}.shape != {kind.shape} or x{i}.dtype is not d{i} "
                 f"or x{i}.__class__ is not c{i}: return MISS"
             )
+            if kind.is_tensor:
+                told = capture.leaves[i].requires_grad
+                lines.append(f"    if leaves[{i}].requires_grad is not {told}: return MISS")
         held = [v.value for v in self.program.given if v.source == "leaf"]
         held += [w.leaf for w in self.program.writes]
         for i, leaf in enumerate({id(x): x for x in held}.values()):
@@ -74,12 +84,22 @@ class Bound:
                 "return MISS"
             )
         for i, (leaf, reads) in enumerate(self.gradients):
-            self.names[f"q{i}"] = leaf
-            lines.append(f"    if q{i}._grad is {'None' if reads else 'not None'}: return MISS")
+            owner = self._owner(capture, leaf, f"q{i}")
+            lines.append(f"    if {owner}._grad is {'None' if reads else 'not None'}: return MISS")
+        learning = [capture.arguments[x] for x in capture.before if x in capture.arguments]
+        for i, k in combinations(learning, 2):
+            lines.append(f"    if leaves[{i}] is leaves[{k}]: return MISS")
         for i, guard in enumerate(self.guards):
             self.names[f"holds{i}"] = guard
             lines.append(f"    if not holds{i}(): return MISS")
         return lines
+
+    def _owner(self, capture: Capture, leaf: Any, name: str) -> str:
+        """How the call names a tensor that has a gradient: an argument is another in each call."""
+        if leaf in capture.arguments:
+            return f"leaves[{capture.arguments[leaf]}]"
+        self.names[name] = leaf
+        return name
 
     def _work(self, capture: Capture) -> list[str]:
         """Lines that run the program."""
@@ -92,16 +112,21 @@ class Bound:
                 given.append(f"x{var.value}")
             elif var.source == "number":
                 given.append(f"n{var.value[0]}[{var.value[1]!r}]")
-            else:
+            elif var.source == "leaf":
                 self.names[f"g{i}"] = var.value
-                given.append(f"g{i}.raw" if var.source == "leaf" else f"g{i}.grad.raw")
+                given.append(f"g{i}.raw")
+            else:
+                given.append(f"{self._owner(capture, var.value, f'g{i}')}.grad.raw")
         results = [f"z{i}" for i in range(len(self.program.results))]
         kept = [
             (leaf, None if g is None else f"h{i}")
             for i, (leaf, g) in enumerate(self.program.gradients)
         ]
         out = results + [name for _, name in kept if name is not None]
-        lines.append(f"    made = run(({', '.join(given)}{',' * bool(given)}))")
+        lines.append("    try:")
+        lines.append(f"        made = run(({', '.join(given)}{',' * bool(given)}))")
+        lines.append("    except (IndexError, ArithmeticError, ValueError):  # of what NumPy does")
+        lines.append("        made = None  # the call as it stands, which comes next, tells it")
         lines.append("    if made is None:")
         lines += [f"        host{i}.undo()" for i in range(len(self.program.numbers))]
         lines.append("        return FAILED")
@@ -110,8 +135,7 @@ class Bound:
             self.names[f"w{i}"] = write.leaf
             lines.append(f"    w{i}.order = tick()")
         for i, (leaf, name) in enumerate(kept):
-            self.names[f"l{i}"] = leaf
-            lines.append(f"    l{i}._grad = {name}")
+            lines.append(f"    {self._owner(capture, leaf, f'l{i}')}._grad = {name}")
         made = [f"Tensor.of({z})" for z in results]
         if self.template is SLOT:
             lines.append(f"    return {made[0]}")

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,5 +71,5 @@ def run(
     work = np.empty(kernel.work + 64, "u1")
     start = work.ctypes.data + -work.ctypes.data % 64
     bounds = [0, *cuts, kernel.rows]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in pairwise(bounds):
         library.run(begin, end, pointers, start)

@@ -245,17 +245,81 @@ def test_the_least_recently_used_program_goes(mode: str) -> None:
 
 
 @by_mode
-def test_what_changes_all_the_time_is_not_compiled_forever(mode: str) -> None:
-    holder = Tensor(array(3))
+def test_tensors_and_models_of_the_closure_may_be_others(mode: str) -> None:
+    model, table = nn.MLP(3, [2]), tensor(2)
 
     def function(x: Tensor) -> Tensor:
-        return x + holder
+        return model(x) + table
+
+    step = compiled(function, mode, tensor(4, 3))
+    with running(mode):
+        for i in range(3):
+            model, table = nn.MLP(3, [2]), tensor(2, seed=i)
+            for seed in range(3):
+                assert_near(step(tensor(4, 3, seed=seed)), function(tensor(4, 3, seed=seed)), NEAR)
+
+
+@by_mode
+def test_what_is_another_in_each_call_is_to_be_an_argument(mode: str) -> None:
+    held, scale = tensor(3), 0.0
+
+    def function(x: Tensor) -> Tensor:
+        return x * scale + held
 
     step = jit(function)
-    with running(mode), pytest.raises(CaptureError, match="changes from call to call"):
-        for i in range(20):
-            holder = tensor(3, seed=i)
-            step(tensor(3))
+    with running(mode), pytest.raises(CaptureError, match="jit: .*held.*Pass it as an argument"):
+        for i in range(40):
+            held, scale = tensor(3, seed=i), float(i)
+            assert_near(step(tensor(3)), function(tensor(3)), NEAR)
+    assert not specialisations(step)
+
+
+@by_mode
+def test_shapes_that_come_once_are_not_remembered_forever(mode: str) -> None:
+    step = jit(lambda x: x * 2)
+    with running(mode):
+        for n in range(1, 400):
+            step(tensor(n))
+    assert len(step.known) < 200
+
+
+@by_mode
+def test_more_arguments_or_gradients_are_another_program(mode: str) -> None:
+    def function(x: Tensor, y: Tensor | None = None) -> Tensor:
+        z = (x * x if y is None else x * y).sum()
+        if z.requires_grad:
+            z.backward()
+        return z
+
+    step = compiled(function, mode, tensor(3))
+    with running(mode):
+        for _ in range(3):
+            assert_near(step(tensor(3)), function(tensor(3)), NEAR)
+            assert_near(step(tensor(3), tensor(3)), function(tensor(3), tensor(3)), NEAR)
+            x, y = weight(3), weight(3)
+            step(x)
+            function(y)
+            assert_near(x.grad, y.grad, NEAR)
+
+
+@by_mode
+def test_no_gradient_flows_into_a_graph_outside(mode: str) -> None:
+    w = weight(3)
+
+    def function(h: Tensor) -> Tensor:
+        loss = (h * h).sum()
+        loss.backward()
+        return loss
+
+    step = jit(function)
+    with running(mode):
+        step(w * 2)
+        before = w.grad.tolist()
+        with pytest.raises(CaptureError, match="argument 0, which was computed outside"):
+            step(w * 2)
+        assert w.grad.tolist() == before
+        step((w * 2).detach().requires_grad_())
+        step((w * 2).detach().requires_grad_())
 
 
 # --- gradients ---
@@ -283,6 +347,30 @@ def test_gradients_add_up_until_they_are_forgotten(mode: str) -> None:
         step(tensor(3, seed=8))
         function(other, tensor(3, seed=8))
         assert_near(w.grad, other.grad, NEAR)
+
+
+@by_mode
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_gradients_add_up_to_those_from_before(looked_at: bool, mode: str) -> None:
+    found = []
+    for how in (mode, "off"):
+        w = weight(3)
+
+        @jit
+        def step(x: Tensor, w: Tensor = w) -> Tensor:
+            loss = (w * w * x).sum()
+            loss.backward()
+            return loss
+
+        with running(how):
+            for i in range(6):
+                step(tensor(3, seed=i))
+                if looked_at:
+                    assert w.grad is not None
+                if i == 3:
+                    w.grad = Tensor([1.0, 2.0, 3.0])
+        found.append(w.grad)
+    assert_near(*found, NEAR)
 
 
 @by_mode

@@ -80,6 +80,8 @@ def _call(lines: Lines, step: Step) -> None:
     xp = lines.xp
 
     def call(op: Op, *inputs: Any, **params: Any) -> Any:
+        if op.name in LABELS and xp.name == "numpy":  # elsewhere it would wait for the device
+            _check_labels(*LABELS[op.name](*inputs, **params))
         return computed(op, xp, inputs, params)
 
     lines.bound.setdefault("call", call)
@@ -87,6 +89,22 @@ def _call(lines: Lines, step: Step) -> None:
     kind = "new" if op.name in FRESH else "shared"
     lines.write(kind, text, step.inputs, (), None, step.output)
     lines.found[-1].outputs = step.outputs
+
+
+def _check_labels(labels: Any, count: int) -> None:
+    """Raise IndexError unless labels count from 0: NumPy would count negative ones from the end."""
+    if labels.size and not 0 <= labels.min() <= labels.max() < count:
+        raise IndexError("a label of no class")
+
+
+LABELS: dict[str, Callable[..., tuple[Any, int]]] = {
+    "softmax_cross_entropy": lambda x, index: (index, x.shape[-1]),
+    "softmax_cross_entropy_grad": lambda g, x, index: (index, x.shape[-1]),
+    "one_hot": lambda index, classes, **how: (index, classes),
+    "embedding": lambda x, index: (index, x.shape[0]),
+    "putrows": lambda g, index, rows: (index, rows),
+}
+"""Op → the labels among its operands, and how many of them there are."""
 
 
 def computed(op: Op, xp: Any, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
