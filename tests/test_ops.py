@@ -226,9 +226,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "inv": np.linalg.inv,
     "solve": np.linalg.solve,
     "det": np.linalg.det,
-    "cofactor": lambda x: (
-        np.linalg.det(x)[..., None, None] * np.swapaxes(np.linalg.inv(x), -1, -2)
-    ),
+    "cofactor": lambda x: np.linalg.det(x)[..., None, None] * np.swapaxes(np.linalg.inv(x), -1, -2),
     "slogdet": np.linalg.slogdet,
     "cholesky": lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2),
     "eigh": lambda x: np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2),

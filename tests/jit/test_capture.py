@@ -102,11 +102,11 @@ def test_what_is_random_by_numpy_is_no_constant() -> None:
     random = np.random.default_rng(0)
     step = jit(lambda x: x * Tensor(random.normal(size=3).astype("float32")))
     step(tensor(3))
-    with pytest.raises(CaptureError, match="a constant was .* and is"):
+    with pytest.raises(CaptureError, match=r"a constant was .* and is"):
         step(tensor(3))
     step = jit(lambda x: x * random.normal())
     step(tensor(3))
-    with pytest.raises(CaptureError, match="a constant was .* and is"):
+    with pytest.raises(CaptureError, match=r"a constant was .* and is"):
         step(tensor(3))
 
 
@@ -119,7 +119,7 @@ def test_a_counter_is_no_constant() -> None:
 
     step = jit(function)
     step(tensor(3))
-    with pytest.raises(CaptureError, match="computes something else in each call.*constant"):
+    with pytest.raises(CaptureError, match=r"computes something else in each call.*constant"):
         step(tensor(3))
 
 
@@ -159,7 +159,7 @@ def test_numbers_of_the_closure_are_looked_at_before_each_call(mode: str) -> Non
     x = tensor(3)
     step = compiled(function, mode, x)
     for scale in (2.0, 3.0, 4.0):  # noqa: B007  # the function reads it
-        for flag in (True, False):
+        for flag in (True, False):  # noqa: B007
             with running(mode):
                 for _ in range(2):
                     assert_near(step(x), function(x), NEAR)
@@ -267,7 +267,8 @@ def test_what_is_another_in_each_call_is_to_be_an_argument(mode: str) -> None:
         return x * scale + held
 
     step = jit(function)
-    with running(mode), pytest.raises(CaptureError, match="jit: .*held.*Pass it as an argument"):
+    told = r"jit: .*held.*Pass it as an argument"
+    with running(mode), pytest.raises(CaptureError, match=told):  # noqa: PT012
         for i in range(40):
             held, scale = tensor(3, seed=i), float(i)
             assert_near(step(tensor(3)), function(tensor(3)), NEAR)
@@ -696,7 +697,7 @@ def test_a_loss_that_is_not_finite_changes_no_weights(value: float, mode: str) -
     assert (w.raw != before).all()
 
 
-class Trouble(Exception):
+class TroubleError(Exception):
     pass
 
 
@@ -716,7 +717,7 @@ def test_an_exception_while_recording_leaves_everything_as_it_was(mode: str) -> 
         with autograd.no_grad():
             w.assign(w + 1)
         if calls[0] == 2:  # while it is recorded
-            raise Trouble
+            raise TroubleError
         return loss
 
     step = jit(function)
@@ -726,7 +727,7 @@ def test_an_exception_while_recording_leaves_everything_as_it_was(mode: str) -> 
         before, steps = raws(tensors), optimizer.steps
         state = optimizer.state_dict()
         autograd.seed(3)
-        with pytest.raises(Trouble):
+        with pytest.raises(TroubleError):
             step(tensor(5, 3))
         drawn = autograd.random.uniform((3,)).tolist()
         autograd.seed(3)

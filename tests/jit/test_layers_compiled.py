@@ -150,7 +150,8 @@ CASES: dict[str, tuple[Build, Any]] = {
         ids(9, 3, 6), ids(7, 3, 5),
     )),
     "VisionTransformer": (
-        lambda: nn.VisionTransformer((6, 6, 3), 3, 4, width=8, layers=1, heads=2), floats(2, 6, 6, 3),
+        lambda: nn.VisionTransformer((6, 6, 3), 3, 4, width=8, layers=1, heads=2),
+        floats(2, 6, 6, 3),
     ),
 }  # fmt: skip
 
