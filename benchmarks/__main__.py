@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
-from . import report
+from . import chart, report
 from .arena import Arena, ContestError, pinned
 from .jit_rows import JIT_ROWS
 from .rows import ROWS, Line
@@ -19,17 +20,24 @@ def main() -> int:
     """Returns 1 if a contestant failed or contestants disagree, whatever the figures are."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure Glassgrad beside its peers. A full run writes benchmarks/RESULTS.md "
-        "and results.json; one with --only or --quick just prints.",
+        description="Measure Glassgrad beside its peers. A full run writes benchmarks/RESULTS.md, "
+        "results.json and jit.svg; one with --only or --quick just prints.",
     )
     option = parser.add_argument
     option("--only", nargs="+", choices=ALL, metavar="ROW", help=f"these rows: {', '.join(ALL)}")
     option("--rounds", type=int, default=Arena.rounds, help="measurements of each (default 9)")
     option("--quick", action="store_true", help="3 short rounds: a rough idea")
     option("--where", choices=WHERE, help="instead, tell where the time of our own step goes")
+    option("--chart", action="store_true", help="instead, draw jit.svg from results.json")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, not {options.rounds}")
+    if options.chart:
+        try:
+            print(chart.draw())
+        except (LookupError, OSError) as error:
+            parser.error(str(error))
+        return 0
     cores = pinned()
     if options.where:
         from . import where
@@ -48,6 +56,8 @@ def main() -> int:
     report.show(lines, facts)
     if not (options.only or options.quick or failed):
         report.save(lines, facts)
+        with suppress(LookupError):  # no peer is there
+            chart.draw()
     return 1 if failed else 0
 
 

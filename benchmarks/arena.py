@@ -102,7 +102,10 @@ def contestants(entries: Iterable[Entry], threads: int = THREADS) -> Iterator[li
     """The processes of those contestants that are installed, each with so many threads."""
     with ExitStack() as stack:
         installed = [entry for entry in entries if not entry.missing]
-        yield [stack.enter_context(Worker(entry, threads)) for entry in installed]
+        workers = [stack.enter_context(Worker(entry, threads)) for entry in installed]
+        for worker in workers:  # all are importing by now
+            worker.facts = worker.ask("facts")
+        yield workers
 
 
 class Worker:
@@ -119,7 +122,6 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, cwd=ROOT,
             env=environment(self.threads) | dict(self.entry.environment),
         )  # fmt: skip
-        self.facts = self.ask("facts")
         return self
 
     def __exit__(self, *exception: object) -> None:

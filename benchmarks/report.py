@@ -127,8 +127,8 @@ def _footnote(facts: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"Medians of {facts['rounds']} interleaved rounds, each contestant in its own process with "
-        f"{facts['threads']} threads; ratios to the fastest peer. {facts['cpu']}, "
-        f"{facts['cores']} cores, {facts['system']}; {versions}; NumPy's BLAS: {facts['blas']}."
-        + doubt
+        f"Medians of up to {facts['rounds']} interleaved rounds, each contestant in its own "
+        f"process, with {facts['threads']} threads where nothing else is said; ratios to the "
+        f"fastest peer. {facts['cpu']}, {facts['cores']} cores, {facts['system']}; {versions}; "
+        f"NumPy's BLAS: {facts['blas']}." + doubt
     )

@@ -214,11 +214,13 @@ class _Renderer:
         kernel, step = call.kernel, call.step
         name = self.functions.get(kernel.source + kernel.name)
         if name is None:
-            self.taken.add(kernel.name)
-            name = self.functions[kernel.source + kernel.name] = kernel.name
+            name = self.functions[kernel.source + kernel.name] = self._free(kernel.name)
             self.headers.update(dict.fromkeys(kernel.headers))
-            if kernel.source not in self.definitions:
-                self.definitions.append(kernel.source)
+            source = kernel.source
+            if name != kernel.name:  # another has that name, such as one for other dtypes
+                source = re.sub(rf"\b{kernel.name}\b", name, source)
+            if source not in self.definitions:
+                self.definitions.append(source)
         views = iter(call.inputs)
         arguments = [
             self._pointer(next(views), "const ") if v.dtype is not None

@@ -41,10 +41,16 @@ def _backward(name: str, before: int) -> Callable[..., Any]:
 BEFORE = {"lstm": 9, "gru": 6, "rnn": 5}
 """Of each gradient, how many operands come before x: gradients, results and what was kept."""
 
+FUSED: dict[str, Op] = {}
+"""The fused operations by name.  They are no entries of the op table: only a program has them."""
+
 for _name, _before in BEFORE.items():
     _op, _grad = Op.table[_name], Op.table[f"{_name}_grad"]
-    Op(_forward(_name), outputs=_op.outputs, keeps=_op.keeps, samples=())
-    Op(_backward(_name, _before), outputs=_grad.outputs, samples=())
+    for _fused in (
+        Op(_forward(_name), outputs=_op.outputs, keeps=_op.keeps, samples=()),
+        Op(_backward(_name, _before), outputs=_grad.outputs, samples=()),
+    ):
+        FUSED[_fused.name] = Op.table.pop(_fused.name)
 
 
 def with_tables(program: Program) -> Program:
@@ -65,7 +71,7 @@ def with_tables(program: Program) -> Program:
             continue
         if back and not _draw_back(step, back[0], x, table, index, uses, ends, gone):
             continue
-        step.op = Op.table[f"embedding_{step.op.name}"]
+        step.op = FUSED[f"embedding_{step.op.name}"]
         step.inputs = (table, index, *step.inputs[1:])
         gone.add(look)
     program.steps = [step for step in program.steps if step not in gone]
@@ -86,7 +92,7 @@ def _draw_back(
         return False
     if puts[0].op.name != "putrows" or puts[0].inputs[1] is not index:
         return False
-    back.op = Op.table[f"embedding_{name}_grad"]
+    back.op = FUSED[f"embedding_{name}_grad"]
     back.inputs = (*back.inputs[: BEFORE[name]], table, index, *back.inputs[BEFORE[name] + 1 :])
     back.outputs = (puts[0].outputs[0], *back.outputs[1:])
     gone.add(puts[0])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from . import Contestant, resident, threads
-from .training import torch_training, training, whole_steps
+from .training import torch_training, torch_weights, training, weights, whole_steps
 
 
 def glassgrad(net: str) -> Contestant:
     """`autograd.jit` of a function that does the whole step."""
+    import nn  # noqa: F401  # what is imported is not what a step takes
     from autograd.jit import jit, mode
 
     imported = resident()
     t = training(net)
-    beginning = [p.numpy().copy() for p in t.model.parameters()], t.optimizer.state_dict()
 
     @jit
     def step(x: Any, y: Any) -> Any:
@@ -27,9 +29,10 @@ def glassgrad(net: str) -> Contestant:
     facts: dict[str, Any] = {"imported": imported}
 
     def restore() -> None:
-        for p, w in zip(t.model.parameters(), beginning[0], strict=True):
+        for p, w in zip(t.model.parameters(), weights(net), strict=True):
             p.assign(w)
-        t.optimizer.load_state_dict(beginning[1])
+        state = t.optimizer.state_dict()
+        t.optimizer.load_state_dict({k: x if k == "lr" else 0 * x for k, x in state.items()})
 
     def check() -> None:
         facts["path"] = step.last[1].kind if step.last else "eager"
@@ -56,12 +59,11 @@ def torch_compiled(net: str) -> Contestant:
 
 def _torch(net: str, compiled: bool = False, **adam: Any) -> Contestant:
     import torch
+    import torch._dynamo  # so does the first optimizer, and 150 MB are no part of a step
 
     torch.set_num_threads(threads())
     imported = resident()
     t = torch_training(net, **adam)
-    parameters = list(t.model.parameters())
-    beginning = [p.detach().clone() for p in parameters]
 
     def measure(x: Any, y: Any) -> Any:
         return t.criterion(t.model(x), y)
@@ -77,8 +79,9 @@ def _torch(net: str, compiled: bool = False, **adam: Any) -> Contestant:
 
     @torch.no_grad()
     def restore() -> None:
-        for p, w in zip(parameters, beginning, strict=True):
-            p.copy_(w)
+        (group,) = t.optimizer.param_groups
+        for p, w in zip(group["params"], torch_weights(net), strict=True):
+            p.copy_(torch.from_numpy(np.ascontiguousarray(w)))
         for state in t.optimizer.state.values():
             for kept in state.values():  # moments and the count of steps
                 kept.zero_()

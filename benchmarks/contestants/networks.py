@@ -117,6 +117,7 @@ def _ours(net: str) -> Any:
 def torch(net: str) -> Contestant:
     """PyTorch as its tutorials write it, with its own layout."""
     import torch
+    import torch._dynamo  # so does the first optimizer, and 150 MB are no part of a step
 
     torch.set_num_threads(threads())
     return _contestant(lambda: torch_training(net), resident())
@@ -133,7 +134,7 @@ def torch_training(net: str, channels_last: bool = False, **options: Any) -> Tra
     model = _theirs(net)
     parameters = [p for p in model.parameters() if p.requires_grad]
     with torch.no_grad():
-        for p, w in zip(parameters, _their_weights(net), strict=True):
+        for p, w in zip(parameters, torch_weights(net), strict=True):
             p.copy_(torch.from_numpy(np.ascontiguousarray(w)))
     return Training(
         model.to(memory_format=layout),
@@ -208,7 +209,7 @@ def _their_gpt() -> Any:
     return GPT()
 
 
-def _their_weights(net: str) -> list[Any]:
+def torch_weights(net: str) -> list[Any]:
     """The same weights in PyTorch's layout: (out, in, …)."""
     arrays = weights(net)
     if net == "cnn":

@@ -14,12 +14,17 @@ from typing import Any
 from . import Contestant, networks, repeat, step
 from .data import NETS, initial_weights
 
-__all__ = ["batches", "training", "torch_training", "weights", "whole_steps"]
+__all__ = ["batches", "torch_training", "torch_weights", "training", "weights", "whole_steps"]
 
 
 def weights(net: str) -> list[Any]:
     """The arrays that every contestant begins with, as our `nn` orders and lays them."""
     return initial_weights(net) if net in NETS else networks.weights(net)
+
+
+def torch_weights(net: str) -> list[Any]:
+    """The same in PyTorch's order and layout."""
+    return [w.T for w in weights(net)] if net in NETS else networks.torch_weights(net)
 
 
 def batches(net: str) -> list[tuple[Any, Any]]:

@@ -96,3 +96,72 @@ def test_value_and_gradients_of_both_orders_are_those_of_eager(op: Op, mode: str
 @needs_compiler
 def test_value_and_gradient_of_float32(op: Op) -> None:
     _check(op, "native", "float32", order=1)
+
+
+# --- numbers that are none, or hardly any ---
+
+ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-41, -3e38, 3e38, 87.0, -110.0]
+ELEMENTWISE = [op for op in OPS if op.elementwise]
+ACROSS = "sum mean var std norm max min logsumexp softmax log_softmax argmax argmin any all prod"
+
+
+def _all_pairs(count: int, dtype: str) -> list[np.ndarray]:
+    """So many arrays that hold each combination of odd numbers (of three operands, some)."""
+    numbers = np.array(ODD, dtype)
+    if count < 3:
+        return [x.reshape(-1) for x in np.meshgrid(*[numbers] * count)]
+    return [np.roll(np.tile(numbers, len(ODD)), 5 * i * i) for i in range(count)]
+
+
+def _odd_elements(dtype: str) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
+    """All elementwise ops as one function of some arrays, and the arrays."""
+
+    def function(*arrays: Tensor) -> list[Tensor]:
+        found = []
+        for op in ELEMENTWISE:
+            one = len(op.inputs)
+            given: list[Any] = list(arrays[one * (one - 1) // 2 :][:one])
+            if op.inputs[0] == "condition":
+                given[0] = given[0] > 0
+            found += [op(*given, **params) for params in op.samples]
+        return found
+
+    return function, [Tensor(x) for n in (1, 2, 3) for x in _all_pairs(n, dtype)]
+
+
+def _odd_rows(dtype: str) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
+    """All ops along an axis as one function of rows with odd numbers among others."""
+    rows = np.random.default_rng(0).normal(size=(len(ODD), 37)).astype(dtype)
+    for i, number in enumerate(ODD):
+        rows[i, i :: 1 + i] = number
+    rows[0, 1:3] = np.inf, -np.inf
+
+    def function(x: Tensor) -> list[Tensor]:
+        small = x.clip(-1e3, 1e3)
+        return [
+            Op.table[name](y, axis=axis)
+            for name in ACROSS.split()
+            for y in (x, small)
+            for axis in (0, 1)
+            if y is small or name not in ("var", "std", "norm", "prod", "mean", "sum")
+        ]
+
+    return function, [Tensor(rows)]
+
+
+@pytest.mark.parametrize("dtype", NEAR)
+@pytest.mark.parametrize("make", [_odd_elements, _odd_rows])
+@by_mode
+def test_nan_infinity_and_the_like(mode: str, make: Any, dtype: str) -> None:
+    function, arrays = make(dtype)
+    with np.errstate(all="ignore"):
+        step = compiled(function, mode, *arrays)
+        got, want = step(*arrays), function(*arrays)
+    names = [op.name for op in ELEMENTWISE for _ in op.samples]
+    for i, (a, b) in enumerate(zip(got, want, strict=True)):
+        told = names[i] if make is _odd_elements else str(i)
+        if b.dtype.kind == "f":
+            near = {"float64": 1e-12, "float32": 2e-6}[dtype]
+            np.testing.assert_allclose(a.raw, b.raw, rtol=near, atol=1e-37, err_msg=told)
+        else:
+            np.testing.assert_array_equal(a.raw, b.raw, err_msg=told)

@@ -93,7 +93,7 @@ def _call(lines: Lines, step: Step) -> None:
 
 def _check_labels(labels: Any, count: int) -> None:
     """Raise IndexError unless labels count from 0: NumPy would count negative ones from the end."""
-    if labels.size and not 0 <= labels.min() <= labels.max() < count:
+    if labels.size and not 0 <= labels.min().item() <= labels.max().item() < count:
         raise IndexError("a label of no class")
 
 
