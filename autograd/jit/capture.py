@@ -85,6 +85,12 @@ class Capture:
         finally:
             for undo in reversed(self.undone):
                 undo()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget the graph, and with it all arrays of the call: the program has what it needs."""
+        for nodes in (self.returned, self.gradients, self.assigned, self.finite, self.undone):
+            nodes.clear()
 
     def _program(self) -> Program | None:
         """The program, unless something cannot be followed."""
