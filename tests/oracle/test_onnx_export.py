@@ -34,7 +34,8 @@ NO_WORDS = set(
     attention_grad batch_norm_grad conv_kernel cofactor gru_grad layer_norm_grad
     lstm_grad max_pool_index mirrored pool_put pool_take putrows rms_norm_grad rnn_grad
     softmax_cross_entropy_grad standardize_grad sum_unpool winners ctc_alphas
-    dot recomputed random_hits random_normal random_uniform cholesky eigh expm inv qr slogdet solve svd irfft
+    dot recomputed random_hits random_normal random_uniform
+    cholesky eigh expm inv qr slogdet solve svd irfft
 """.split()
 )
 """Parts of gradients; what only exists while training; what ONNX has no operator for."""
