@@ -68,7 +68,7 @@ def _equal(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(_equal, a, b))
     if isinstance(a, float):
         return a == b or (a != a and b != b)
-    if hasattr(a, "dtype") and namespaces[type(a)] is not python:
+    if hasattr(a, "dtype") and not isinstance(a, type) and namespaces[type(a)] is not python:
         if a.shape != b.shape or a.dtype != b.dtype:
             return False
         return bool(((a == b) | ((a != a) & (b != b))).all().item())

@@ -364,6 +364,9 @@ class Schedule:
         self.view(var)
         self.views[copy] = view
         step = Step(IDENTITY, (var,), {}, (copy,), Place(None, 0, None))
+        if copy.dtype not in PLAIN:
+            self._add(Host(step), copy)
+            return view
         found = self._planned([step], len(self.order))
         assert found is not None, f"{step} is no loop"
         self._add(Loop([step], found, [copy], closed=True), copy)
@@ -417,8 +420,8 @@ class Schedule:
             base = self.base.get(write.value, write.value)
             if base.source == "leaf":
                 value = Var(-1, write.value.shape, write.value.dtype, "step")
-                self._copy(write.value, View.whole(self._buffer("temporary", value), value.shape))
-                self.views[value] = self.views[self.order[-1].steps[0].output]
+                piece = View.whole(self._buffer("temporary", value), value.shape)
+                self.views[value] = self._copy(write.value, piece)
                 self.place[value] = len(self.order) - 1
                 write = Write(write.leaf, write.at, value)
             found.append(write)

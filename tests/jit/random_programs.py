@@ -24,6 +24,16 @@ Choose = Callable[[int], int]
 """A number below n: by chance, or by hypothesis, which can make it smaller."""
 
 SIZES = (1, 2, 3, 5, 7, 4, 2, 3, 1, 16, 17, 33)
+OTHERS = (
+    *["bool", "int64", "int32", "uint8"] * 3,
+    "int8",
+    "int16",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+)
+"""Dtypes that a value may have besides the program's own."""
 LARGEST = 6000
 """Elements that a value may have."""
 EXACT = 2.0**14
@@ -33,11 +43,15 @@ SMOOTH = 64.0
 
 @dataclass(frozen=True)
 class Given:
-    """What a program begins with: an "argument", a "leaf" that it may assign, or a "number"."""
+    """What a program begins with: an "argument", a "leaf" that it may assign, or a "number".
+
+    What is `scattered` lies in every second place of a larger array, backwards.
+    """
 
     kind: str
     shape: tuple[int, ...]
     dtype: str
+    scattered: bool = False
 
     def draw(self, random: np.random.Generator) -> Any:
         """Small whole numbers; of a number, half of one."""
@@ -47,6 +61,15 @@ class Given:
             return random.random(self.shape) < 0.5
         low = 0 if self.dtype.startswith("u") else -3
         return random.integers(low, 4, self.shape).astype(self.dtype)
+
+    def place(self, data: Any) -> Tensor:
+        """A tensor of these data, as it lies in memory."""
+        if not self.scattered or not self.shape:
+            return Tensor(np.broadcast_to(data, self.shape), dtype=self.dtype)
+        room = np.zeros([2 * n for n in self.shape], self.dtype)
+        view = room[tuple(slice(None, None, -2) for _ in self.shape)]
+        view[...] = data
+        return Tensor.of(view)
 
 
 @dataclass(frozen=True)
@@ -314,8 +337,8 @@ class _Maker:
                     shape.reverse()
             dtype = self.float
             if i:
-                dtype = self.one_of([*[self.float] * 6, "bool", "int64", "int32", "uint8"])
-            self._given(Given(kind, tuple(shape), dtype))
+                dtype = self.one_of([*[self.float] * 20, *OTHERS])
+            self._given(Given(kind, tuple(shape), dtype, self.some(5)))
         if self.some(4):
             self._given(Given("number", (), ""))
 
@@ -323,7 +346,7 @@ class _Maker:
         self.program.given.append(given)
         self.program.exact.append(True)
         drawn = given.draw(self.random)
-        self.values.append(drawn if given.kind == "number" else Tensor(drawn, dtype=given.dtype))
+        self.values.append(drawn if given.kind == "number" else given.place(drawn))
 
     # --- one line ---
 
@@ -347,7 +370,8 @@ class _Maker:
             return  # what does not fit, such as an operation that truth values do not have
         exact = exact and all(self.program.exact[i] for i in line.inputs)
         size = np.abs(z.raw.astype("float64")).max(initial=0.0)
-        if z.size > LARGEST or not size < (EXACT if exact else SMOOTH):
+        most = 512.0 if z.dtype == "float16" else EXACT
+        if z.size > LARGEST or not size < (most if exact else SMOOTH):
             if line.name == "assign":
                 inputs[0].assign(before)
             return
@@ -464,6 +488,8 @@ class _Maker:
         name = self.one_of(ALONG)
         if name in ("argmax", "hot", "best"):
             i = self._exact_one(lambda x: x.ndim > 0)
+        elif "softmax" in name:
+            i = self._any(lambda x: x.ndim > 0 and is_float(x.dtype))
         else:
             i = self._any(lambda x: x.ndim > 0)
         return i if i is None else (
