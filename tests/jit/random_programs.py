@@ -637,7 +637,8 @@ class _Maker:
         return None if i is None or k is None else (Line("rows", (i, k)), True)
 
     def _assign(self) -> None:
-        """What leaves become at the end."""
+        """What leaves become at the end; nobody reads one of which only a part was assigned."""
+        parts: set[int] = set()
         for leaf, given in enumerate(self.program.given):
             x = self.values[leaf]
             if given.kind != "leaf" or self.choose(2):
@@ -650,11 +651,12 @@ class _Maker:
             fitting = [
                 k for k, y in enumerate(self.values)
                 if isinstance(y, Tensor) and y.shape == shape and y.dtype == x.dtype
+                and k not in parts
             ]  # fmt: skip
             if fitting:
+                parts |= {leaf} if at is not ... else set()
                 self.program.assigned.append((leaf, self.one_of(fitting), at))
-        for leaf, _, _ in self.program.assigned:
-            self._drop_views(leaf)
+                self._drop_views(leaf)
 
 
 def random_program(choose: Choose, wide: bool, count: int) -> Program:

@@ -540,6 +540,34 @@ def test_results_are_new_arrays(mode: str) -> None:
 
 
 @by_mode
+def test_results_may_show_one_another(mode: str) -> None:
+    def function(x: Tensor) -> Any:
+        y = x * 2
+        joined = autograd.concatenate([y, x.exp()], axis=0)
+        return y, y, y[::-1], y.T, y[1, 2], joined, joined[1:4] + y, (joined * 2)[3:], x[0, 0]
+
+    x = tensor(3, 4)
+    step = compiled(function, mode, x)
+    x = tensor(3, 4, seed=1)
+    assert_near(step(x), function(x), NEAR)
+
+
+@by_mode
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int8", "uint64", "bool"])
+def test_results_of_dtypes_that_c_has_or_has_not(dtype: str, mode: str) -> None:
+    state = Tensor(np.ones((3, 2)), dtype=dtype)
+
+    def function(x: Tensor) -> Any:
+        y = x.astype(dtype)
+        with autograd.no_grad():
+            state.assign(y)
+        return y, y.T, y[1:], autograd.concatenate([y, y], axis=1), state, y.astype("float32")
+
+    x = Tensor(np.arange(6.0).reshape(3, 2))
+    assert_near(compiled(function, mode, x)(x), function(x), NEAR)
+
+
+@by_mode
 def test_an_argument_that_shares_memory_with_what_is_assigned(mode: str) -> None:
     w = weight(4)
 
@@ -695,6 +723,32 @@ def test_a_loss_that_is_not_finite_changes_no_weights(value: float, mode: str) -
         step(tensor(3))
     assert ran == []
     assert (w.raw != before).all()
+
+
+@by_mode
+def test_a_matrix_that_is_singular_raises_as_it_does_uncompiled(mode: str) -> None:
+    w = weight(3, 3)
+    optimizer = nn.Adam([w], 0.1)
+
+    def function(x: Tensor) -> Tensor:
+        loss = (autograd.linalg.inv(x) * w).sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    step = compiled(function, mode, tensor(3, 3))
+    singular = Tensor(np.zeros((3, 3), "float32"))
+    before, steps = w.raw.copy(), optimizer.steps
+    with running(mode):
+        with pytest.raises(Exception) as want:  # noqa: PT011  # whatever it raises
+            autograd.linalg.inv(singular)
+        with pytest.raises(type(want.value)):
+            step(singular)
+        assert optimizer.steps == steps
+        np.testing.assert_array_equal(w.raw, before)
+        step(tensor(3, 3))
+    assert optimizer.steps == steps + 1
 
 
 class TroubleError(Exception):
