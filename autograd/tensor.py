@@ -16,7 +16,7 @@ from . import functions, names
 from .dtypes import DEFAULT, dtype_of, is_float
 from .errors import AutogradError, DTypeError, GraphError, ShapeError
 from .intake import array_of
-from .node import Node, Op, current, tick
+from .node import WATCHED, Node, Op, current, tick
 from .operators import Operators, recorded
 from .ops import shape as shapes
 from .reverse import sweep
@@ -375,7 +375,7 @@ class Tensor(Operators):
         """`x += y`: under `no_grad` a leaf changes in place, else x becomes a new tensor."""
         if self.op is not None or not self.requires_grad:
             return new
-        if current().recording:
+        if current().recording not in (False, WATCHED):
             raise GraphError(
                 f"in-place update of {names.describe(self)}, a leaf that requires a gradient. "
                 "Put it under `with no_grad():` to change the leaf, or write x = x + y."

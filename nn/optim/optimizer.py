@@ -287,6 +287,12 @@ class Optimizer:
             raise GraphError(
                 f"{self.name}: step() needs parameters; use {self.name}(model.parameters())"
             )
+        watcher = current().watcher
+        if watcher is not None:  # as `LossScale` does
+            watcher.refuse(
+                f"{self.name}.gather reads the gradients, which differ from call to call",
+                "Leave this step uncompiled, or train in float32, without a loss scale.",
+            )
         return [group.gradients() for group in self.groups]
 
     def flush(self) -> None:
