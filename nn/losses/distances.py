@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from autograd import Tensor, maximum
+from autograd import Tensor, maximum, where
 
 from .loss import Loss, check_range
 
@@ -57,8 +57,8 @@ class Hinge(Loss):
 
     def elements(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
         y_true = y_true.astype(y_pred.dtype)  # unsigned labels have no -1
-        if ((y_true == 0) | (y_true == 1)).all():
-            y_true = 2 * y_true - 1
+        binary = ((y_true == 0) | (y_true == 1)).all()
+        y_true = where(binary, 2 * y_true - 1, y_true)
         return (1 - y_true * y_pred).relu()
 
 

@@ -893,3 +893,167 @@ def test_off_runs_as_it_stands() -> None:
     assert len(ran) == 5
     with running("nonsense"), pytest.raises(ValueError, match="off, replay or native"):
         step(tensor(3))
+
+
+# --- training steps that are written in other ways ---
+
+
+def _batches(*shape: int) -> Callable[[int], tuple[Tensor, ...]]:
+    return lambda i: (tensor(*shape, seed=i), tensor(*shape, seed=i + 50))
+
+
+def _in_place() -> Any:
+    w = weight(4)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        nonlocal w
+        loss = ((x * w - y) ** 2).mean()
+        g = autograd.gradients(loss, w)
+        with autograd.no_grad():
+            w -= 0.1 * g
+        return loss
+
+    return step, [w], _batches(6, 4)
+
+
+def _by_hand() -> Any:
+    model = nn.MLP(4, [8, 1])
+    parameters = list(model.parameters())
+
+    def step(x: Tensor, y: Tensor) -> Any:
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        with autograd.no_grad():
+            norm = sum(((p.grad**2).sum() for p in parameters), Tensor(0.0)).sqrt()
+            for p in parameters:
+                p.assign(p - 0.1 * p.grad / (norm + 1))
+                p.grad = None
+        return loss, norm
+
+    return step, parameters, _batches(6, 4)
+
+
+def _rivals() -> Any:
+    forger, judge = nn.MLP(4, [8, 4]), nn.MLP(4, [8, 1])
+    first, second = nn.Adam(forger.parameters(), 0.01), nn.Adam(judge.parameters(), 0.01)
+
+    def step(noise: Tensor, x: Tensor) -> Any:
+        made = forger(noise)
+        found = judge(x).softplus().mean() + (-judge(made.detach())).softplus().mean()
+        found.backward()
+        second.step()
+        second.zero_grad()
+        fooled = judge(made).softplus().mean()
+        fooled.backward()
+        first.step()
+        first.zero_grad()
+        second.zero_grad()
+        return found, fooled
+
+    return step, [*forger.parameters(), *judge.parameters()], _batches(6, 4)
+
+
+def _several_backwards() -> Any:
+    model = nn.MLP(4, [8, 1], activation="tanh")
+    optimizer = nn.SGD(model.parameters(), 0.1, momentum=0.9)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        (model(x) ** 2).mean().backward()
+        z = model(y)
+        z.abs().mean().backward(retain_graph=True)
+        (z**2).mean().backward()
+        for p in model.parameters():
+            p.grad = p.grad.clip(-0.05, 0.05)
+        optimizer.step()
+        return z.sum()
+
+    return step, list(model.parameters()), _batches(6, 4)
+
+
+def _gradient_of_a_gradient() -> Any:
+    model = nn.MLP(4, [8, 1], activation="tanh")
+    optimizer = nn.Adam(model.parameters(), 0.01)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        slope = autograd.grad(lambda x: model(x).sum())(x)
+        loss = (model(y) ** 2).mean() + ((slope**2).sum(axis=-1) - 1).abs().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return step, list(model.parameters()), _batches(6, 4)
+
+
+def _follower() -> Any:
+    online, target = nn.MLP(4, [8, 3]), nn.MLP(4, [8, 3])
+    optimizer = nn.Adam(online.parameters(), 0.01)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        with autograd.no_grad():
+            wanted = target(y).max(axis=-1)
+        chosen = target(x).argmax(axis=-1, keepdims=True)
+        loss = ((online(x).gather(1, chosen).reshape(-1) - wanted) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        with autograd.no_grad():
+            for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
+                slow.assign(0.9 * slow + 0.1 * fast)
+        return loss
+
+    return step, [*online.parameters(), *target.parameters()], _batches(6, 4)
+
+
+def _hooks_and_checkpoints() -> Any:
+    model = nn.MLP(4, [8, 8, 1])
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    next(iter(model.parameters())).register_hook(lambda g: g * 0.5)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        z = autograd.checkpoint(model, x)
+        z.register_hook(lambda g: g * 2)
+        loss = (z**2).mean() + (y * 0).sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    return step, list(model.parameters()), _batches(6, 4)
+
+
+@by_mode
+@pytest.mark.parametrize(
+    "make",
+    [_in_place, _by_hand, _rivals, _several_backwards, _gradient_of_a_gradient, _follower,
+     _hooks_and_checkpoints],
+)  # fmt: skip
+def test_steps_of_other_kinds(make: Callable[[], Any], mode: str) -> None:
+    found = []
+    for how in (mode, "off"):
+        autograd.seed(3)
+        function, state, batch = make()
+        step = jit(function)
+        with running(how):
+            results = [step(*batch(i)) for i in range(5)]
+        assert [bound.kind for bound in specialisations(step)] == [mode] * (how != "off")
+        found.append([results, state])
+    assert_near(*found, 2e-4)
+
+
+def test_what_reads_gradients_outside_of_the_graph_is_refused() -> None:
+    model = nn.MLP(4, [2])
+    optimizer, scale = nn.SGD(model.parameters(), 0.1), nn.optim.LossScale()
+
+    def function(x: Tensor) -> Tensor:
+        loss = (model(x) ** 2).mean()
+        scale(loss).backward()
+        scale.step(optimizer)
+        optimizer.zero_grad()
+        return loss
+
+    step = jit(function)
+    step(tensor(3, 4))
+    with pytest.raises(CaptureError, match="reads the gradients"):
+        step(tensor(3, 4))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiled import assert_near, by_mode, needs_compiler, raws, running, specialisations
+from compiled import assert_near, by_mode, compiled, needs_compiler, raws, running, specialisations
 
 import autograd
 import nn
@@ -373,3 +373,66 @@ def test_two_hundred_steps_stay_together() -> None:
     )
     assert_same(got, want, 2e-3)
     assert got["losses"][-1] < 0.9 * got["losses"][0]
+
+
+losses = nn.losses
+LOSSES: dict[str, list[Any]] = {
+    "shares": [
+        losses.CategoricalCrossentropy(),
+        losses.CategoricalCrossentropy(from_logits=True),
+        losses.CategoricalFocalCrossentropy(),
+        losses.CosineSimilarity(),
+        losses.KLDivergence(),
+        losses.Huber(0.1),
+        losses.LogCosh(),
+        losses.MeanAbsoluteError(),
+        losses.MeanAbsolutePercentageError(),
+        losses.MeanSquaredError(),
+        losses.MeanSquaredLogarithmicError(),
+        losses.Poisson(),
+        losses.InfoNCE(),
+        losses.huber_loss,
+        losses.l1_loss,
+        losses.mse_loss,
+        losses.info_nce,
+    ],
+    "yes or no": [
+        losses.BinaryCrossentropy(),
+        losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1),
+        losses.BinaryFocalCrossentropy(),
+        losses.Hinge(),
+        losses.Wasserstein(),
+        losses.binary_cross_entropy,
+        losses.binary_cross_entropy_with_logits,
+    ],
+    "class": [
+        losses.SparseCategoricalCrossentropy(),
+        losses.SparseCategoricalCrossentropy(from_logits=True),
+        losses.cross_entropy,
+        losses.Triplet(),
+    ],
+}
+
+
+def _some_outputs(seed: int) -> list[Tensor]:
+    """Outputs of a model, and what each group of `LOSSES` compares them with."""
+    random = np.random.default_rng(seed)
+    shares = random.uniform(0.1, 1.0, (2, 6, 4)).astype("float32")
+    outputs, wanted = shares / shares.sum(axis=-1, keepdims=True)
+    binary = (random.random((6, 4)) < 0.5).astype("float32")
+    return [Tensor(x) for x in (outputs, wanted, binary, random.integers(0, 4, 6))]
+
+
+@by_mode
+def test_every_loss_and_its_gradient(mode: str) -> None:
+    def function(outputs: Tensor, *wanted: Tensor) -> list[Any]:
+        return [
+            autograd.value_and_grad(lambda x, loss=loss, y=y: loss(x, y).sum())(outputs)
+            for group, y in zip(LOSSES.values(), wanted, strict=True)
+            for loss in group
+        ]
+
+    step = compiled(function, mode, *_some_outputs(0))
+    given = _some_outputs(1)
+    for got, want in zip(step(*given), function(*given), strict=True):
+        assert_near(got, want, 2e-5)
