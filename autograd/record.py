@@ -37,16 +37,12 @@ _APPLY = """\
 def make(op, forward):
     def apply({signature}):
         {lift}
-        try:
-            {compute}
-        except Exception as error:
-            raise explain(op, {inputs}, {params}, error) from None
-        {settle}
+        state = current()
+        {compute}
         z = new({kind})
         z.raw = raw
         z.order = tick()
         z._grad = z.extra = None
-        state = current()
         recording = state.recording
         if {tracked}:
             z.op = op
@@ -71,12 +67,8 @@ _APPLY_SEVERAL = """\
 def make(op, forward):
     def apply({signature}):
         {lift}
-        try:
-            {compute}
-        except Exception as error:
-            raise explain(op, {inputs}, {params}, error) from None
-        {settle}
         state = current()
+        {compute}
         recording = state.recording
         if {tracked}:
             frame = getframe(1)
@@ -183,20 +175,30 @@ class Recorder:
             if rule is not None and x not in SELECTORS
         ]
         arrays = "agree" in self.names
+        inputs = f"({', '.join(fixed + ([f'*{rest}'] if rest else []))},)"
+        params = "{" + ", ".join(f"{p!r}: {p}" for p in op.params) + "}"
+        params = params if op.params else "NO_PARAMS"
+        compute = [
+            "try:",
+            *[f"    {x}" for x in (_arrays(op, fixed, rest) if arrays else [_scalar(op)])],
+            "except Exception as error:",
+            f"    raise explain(op, {inputs}, {params}, error) from None",
+        ]
+        if arrays:
+            settle = _settle_all(op, fixed) if op.outputs else _settle(op, fixed, rest)
+            compute = [
+                "if state.watcher is not None:",
+                f"    raw = state.watcher.computes(op, {inputs}, {params})",
+                "else:",
+                *[f"    {x}" for x in (*compute, settle) if x],
+            ]
         return (_APPLY_SEVERAL if op.outputs else _APPLY).format(
             kind=self.kind,
             signature=", ".join(signature),
             lift=_lines(lift, 8),
-            compute=_lines(_arrays(op, fixed, rest) if arrays else [_scalar(op)], 12),
-            settle=_settle_all(op, fixed)
-            if op.outputs
-            else _settle(op, fixed, rest)
-            if arrays
-            else "",
-            inputs=f"({', '.join(fixed + ([f'*{rest}'] if rest else []))},)",
-            params="{" + ", ".join(f"{p!r}: {p}" for p in op.params) + "}"
-            if op.params
-            else "NO_PARAMS",
+            compute=_lines(compute, 8),
+            inputs=inputs,
+            params=params,
             tracked=_tracked(op, some if arrays else []),
             needed=_needed(op, some),
             skip="while frame.f_code.co_filename in HOUSE: frame = frame.f_back" if arrays else "",

@@ -268,7 +268,8 @@ class Tensor(Operators):
                 f"assign: {names.describe(self)} cannot take {new.dtype} data. "
                 f'Convert it: data.astype("{self.dtype}").'
             )
-        self.raw[at] = new
+        if watcher is None:
+            self.raw[at] = new
         self.touch()
         return self
 

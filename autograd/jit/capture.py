@@ -1,28 +1,29 @@
 """Capture: a function is called once with everything recorded, and what was recorded is a program.
 
-The call computes with the data given, so that shapes are known and nothing has to be guessed; then
-all that it assigned is undone, random numbers are put back, and gradients are what they were.  Only
-what a graph can show is followed.  Data that leave it (`item()`, `bool()`, a NumPy array) could
-differ in the next call, and are refused: at once where `strict`, else the call goes on and
-`reason` says why there is no program.
+The call computes no numbers, only shapes and dtypes (`hollow.py`), and assigns nothing; afterwards
+random numbers are put back, and gradients are what they were.  Only what a graph can show is
+followed.  Data that leave it (`item()`, `bool()`, a NumPy array) could differ in the next call, and
+are refused: with an error where `strict`, else `reason` says why there is no program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from backends import namespaces, python
 from backends import numpy as np
 
 from .. import names
 from ..calls import flatten, rebuild
+from ..explain import explain
 from ..node import Node, Op, history, record_everything, tick
 from ..ops.index import getitem
 from ..ops.shape import reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
 from .errors import CaptureError
+from .hollow import Hollow, evaluated, outcome
 from .program import Place, Program, Step, Var, Write
 
 __all__ = ["Capture"]
@@ -73,36 +74,33 @@ class Capture:
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
         self.undone: list[Callable[[], None]] = []
+        self.returned: list[Any] = []
+        self.gradients: list[tuple[Node, Any]] = []
         self.leaves = flatten(args)
         nodes = [self._argument(i, leaf) for i, leaf in enumerate(self.leaves)]
+        self.program: Program | None = None
         try:
             with record_everything(self):
                 returned = function(*rebuild(args, iter(nodes)))
             self.returned = flatten(returned)
             self.gradients = [(leaf, leaf._grad) for leaf in self.before]
-            self.program = self._program()
+            if self.reason is not None:  # the function caught the error that said so
+                raise CaptureError(self.reason)
+            self.program = _Reader(self).program
             self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
+        except CaptureError as error:
+            if strict:
+                raise
+            self.reason = str(error)
         finally:
             for undo in reversed(self.undone):
                 undo()
         self._let_go()
 
     def _let_go(self) -> None:
-        """Forget the graph, and with it all arrays of the call: the program has what it needs."""
+        """Forget the graph: the program has what it needs."""
         for nodes in (self.returned, self.gradients, self.assigned, self.finite, self.undone):
             nodes.clear()
-
-    def _program(self) -> Program | None:
-        """The program, unless something cannot be followed."""
-        if self.reason is not None:
-            return None
-        try:
-            return _Reader(self).program
-        except CaptureError as error:
-            if self.strict:
-                raise
-            self.reason = str(error)
-            return None
 
     def _argument(self, i: int, leaf: Any) -> Any:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
@@ -130,21 +128,34 @@ class Capture:
 
     # --- what it is told while the function runs ---
 
-    def refuse(self, what: str, mend: str) -> None:
-        """What cannot be followed: an error, or the reason why there is no program."""
-        told = f"jit: {what}, at {names.here()}. {mend}"
-        if self.strict:
-            raise CaptureError(told)
-        self.reason = self.reason or told
+    def refuse(self, what: str, mend: str) -> NoReturn:
+        """Give up the call: this cannot be followed."""
+        self.reason = f"jit: {what}, at {names.here()}. {mend}"
+        raise CaptureError(self.reason)
 
-    def looks_at(self, node: Tensor, how: str) -> None:
+    def computes(self, op: Op, inputs: tuple[Node, ...], params: dict[str, Any]) -> Any:
+        """The raw result of an operation, as far as a recording has one."""
+        for x in inputs[op.inputs.index("index") :] if "index" in op.inputs else ():
+            if x.raw.dtype.kind == "b":  # how many elements it chooses is in its data
+                self.looks_at(x, "indexing")
+        try:
+            return outcome(op, [x.raw for x in inputs], params)
+        except Exception as error:  # of operands that have no names
+            cause = error.__context__
+            raise explain(
+                op, inputs, params, cause if isinstance(cause, Exception) else error
+            ) from None
+
+    def looks_at(self, node: Node, how: str) -> None:
         """Data are read: refused, unless they are the same in each call."""
-        if self._constant(node):
-            return
-        self.refuse(
-            f"{how} reads {names.describe(node)}, which differs from call to call",
-            "Return it and read it outside, or choose with autograd.where instead of `if`.",
-        )
+        if not self._constant(node):
+            self.refuse(
+                f"{how} reads {names.describe(node)}, which differs from call to call",
+                "Return it and read it outside, or choose with autograd.where instead of `if`.",
+            )
+        for x in reversed(history(node)):
+            if x.op is not None and x.op is not part:
+                x.raw = evaluated(x.op, [y.raw for y in x.inputs], x.params)
 
     def _constant(self, node: Node) -> bool:
         """Whether a node was computed from nothing but what the function itself wrote down."""
@@ -158,14 +169,9 @@ class Capture:
         return True
 
     def assigns(self, leaf: Tensor, data: Any, at: Any) -> None:
-        """A leaf is about to get new data."""
-        old, order = leaf.raw.copy(), leaf.order
-
-        def undo() -> None:
-            leaf.raw[...] = old
-            leaf.order = order
-
-        self.undone.append(undo)
+        """A leaf would get new data now, and does so in the program."""
+        order = leaf.order
+        self.undone.append(lambda: setattr(leaf, "order", order))
         if isinstance(data, (bool, int, float)):
             data = Tensor.of(data)
         elif not isinstance(data, Node):
@@ -174,7 +180,6 @@ class Capture:
                 "given the same one in each call",
                 "Compute it with tensors.",
             )
-            return
         self.assigned.append((tick(), leaf, at, data))
 
     def gradient(self, leaf: Node) -> Any:

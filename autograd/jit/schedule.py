@@ -108,6 +108,8 @@ class Schedule:
             if var not in self.results:
                 self._copy(var, View.whole(self._buffer("result", var), var.shape))
                 self.results[var] = self.given[-1]
+        for var in program.checks:
+            self.view(var)
         self.commit = self._last_check() + 1
         """The place from which on memory of others may be written: all checks have been made."""
         for write in self._disentangled(program.writes):

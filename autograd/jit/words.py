@@ -109,7 +109,7 @@ class Words:
 def _leading(program: Program) -> set[Var]:
     """What leads to the results of a call, such as a loss, and is no gradient."""
     gradients = {step for step in program.steps if _called(step.place)[3]}
-    found = {*program.results, *program.checks}
+    found = set(program.results or program.checks)
     if found <= {var for step in gradients for var in step.outputs}:
         found.update(var for step in gradients for var in step.inputs)
     for step in reversed(program.steps):

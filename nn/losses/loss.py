@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from autograd import Tensor, maximum, names, where
 from autograd.errors import DomainError, ShapeError
 from autograd.node import current, scope
 
-__all__ = ["Custom", "Loss", "check_range", "truth"]
+__all__ = ["Custom", "Loss", "check_range", "only_within", "truth"]
 
 
 class Loss:
@@ -140,6 +141,16 @@ def _same_shape(loss: Loss, y_pred: Tensor, y_true: Tensor) -> Tensor:
     )
 
 
+def only_within(x: Tensor, low: float, high: float) -> None:
+    """Of a compiled call: where an element is outside [low, high], or NaN, it does not count, and
+    the call as it stands, which comes next, tells what is wrong."""
+    from autograd.jit import finite
+
+    x = x.astype("float32")
+    inside = (x >= low) & (x <= high) if high < math.inf else x >= low
+    finite(where(inside, 0.0, math.inf).sum())
+
+
 def check_range(
     what: str, labels: Tensor, low: float, high: float, hint: str, name: str = "y_true"
 ) -> None:
@@ -147,6 +158,9 @@ def check_range(
 
     Labels that were found within, and not assigned since, are not looked at again.
     """
+    if current().watcher is not None:
+        only_within(labels, low, high)
+        return
     found = (labels.order, low, high)
     if labels.extra is not None and labels.extra.get("within") == found:
         return

@@ -14,6 +14,7 @@ import autograd
 import nn
 from autograd import Tensor
 from autograd.jit import KEPT, CaptureError, finite, jit
+from autograd.jit.capture import Capture
 
 NEAR = 1e-5
 
@@ -1057,3 +1058,54 @@ def test_what_reads_gradients_outside_of_the_graph_is_refused() -> None:
     step(tensor(3, 4))
     with pytest.raises(CaptureError, match="reads the gradients"):
         step(tensor(3, 4))
+
+
+# --- a recording has no numbers ---
+
+
+def test_a_mask_that_chooses_is_refused_unless_it_is_constant() -> None:
+    x, y = tensor(2, 3), tensor(2, 3)
+    step = jit(lambda x: x[x > 0])
+    step(x)
+    with pytest.raises(CaptureError, match=r"indexing reads greater .* which differs from call to call"):
+        step(x)
+    corners = jit(lambda x: x[np.array([[True, False, False], [False, False, True]])])
+    assert corners(x).shape == (2,)
+    np.testing.assert_array_equal(corners(y).numpy(), y.numpy()[[0, 1], [0, 2]])
+
+
+def test_constants_are_computed_where_they_are_read() -> None:
+    def function(x: Tensor) -> Tensor:
+        steps = (Tensor([1.0, 2.0]) * 3).cumsum(axis=0)
+        return x * 2 if steps[1].item() == 9 else x
+
+    step, x = compiled(function, "replay", tensor(3)), tensor(3, seed=5)
+    np.testing.assert_array_equal(step(x).numpy(), 2 * x.numpy())
+
+
+def test_recording_touches_no_memory() -> None:
+    big = 2**40  # elements: 4 TiB
+    x = Tensor.of(np.lib.stride_tricks.as_strided(np.zeros(1, "float32"), (big,), (0,)))
+    seen = []
+
+    def function(x: Tensor) -> Tensor:
+        z = x * 2 + x
+        seen.append(z.shape)
+        return z.exp()
+
+    Capture(lambda a, _: function(*a), ((x,), {}))
+    assert seen == [(big,)]
+
+
+def test_what_looks_at_a_recordings_data_by_the_back_door_is_told() -> None:
+    step = jit(lambda x: x * float(np.max((x * 2).raw)))
+    step(tensor(3))
+    with pytest.raises(CaptureError, match=r"max asks for the numbers of .* at test_capture.py"):
+        step(tensor(3))
+
+
+def test_shapes_that_do_not_fit_are_explained_as_ever() -> None:
+    w = weight(4, 5)
+    step = autograd.jit.Jitted(lambda x: x @ w, at_once=True)
+    with pytest.raises(autograd.ShapeError, match="matmul: inner sizes differ, 3 and 4"):
+        step(tensor(2, 3))

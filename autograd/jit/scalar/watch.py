@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ... import names
-from ...node import Node, current, history, record_everything, tick
+from ...node import Node, Op, current, history, record_everything, tick
 from ...value import Value
 from ..errors import CaptureError
+from ..hollow import evaluated
 
 __all__ = ["Watch"]
 
@@ -46,6 +47,10 @@ class Watch:
     def refuse(self, what: str, mend: str) -> NoReturn:
         """Give up the call: this cannot be followed."""
         raise CaptureError(f"jit: {what}, at {names.here()}. {mend}")
+
+    def computes(self, op: Op, inputs: tuple[Node, ...], params: dict[str, Any]) -> Any:
+        """The raw result of an operation on tensors, which belong to no program of numbers."""
+        return evaluated(op, [x.raw for x in inputs], params)
 
     def looks_at(self, x: Node, how: str) -> None:
         """A number leaves the graph: refused, unless it is the same in each run."""
