@@ -28,6 +28,7 @@ from ..calls import flatten
 from ..node import current, surroundings
 from ..tensor import Tensor
 from ..value import Value
+from . import outcomes
 from .capture import Capture
 from .compare import difference
 from .errors import CaptureError
@@ -164,6 +165,7 @@ class Jitted(Told):
         program = simplified(capture.program, fused=way() == "replay")
         bound = Bound(capture, program, runner)
         bound.outside = self.outside.objects()
+        outcomes.write()
         known.append(bound)
         while len(self.known) > KEPT:
             self.known.popitem(last=False)

@@ -23,7 +23,7 @@ from .compiler import HEADERS, Compiler, CompilerError
 from .kernel import Target
 from .store import SUFFIX, Store, stores
 
-__all__ = ["BuildError", "Library", "build"]
+__all__ = ["BuildError", "Library", "build", "known"]
 
 
 class BuildError(AutogradError, RuntimeError):
@@ -31,8 +31,10 @@ class BuildError(AutogradError, RuntimeError):
 
 
 class Library(ctypes.CDLL):
-    """A loaded library; `path` is its file, `seconds` how long its compilation took, 0 if none."""
+    """A loaded library: what it is found by, its file, and how long its compilation took, 0 where
+    it was there already."""
 
+    name: str
     path: Path
     seconds: float
 
@@ -59,7 +61,7 @@ def build(
         raise BuildError(f"there is no C compiler that works here{_reasons()}: {toolchain.REMEDY}")
     flags = (*compiler.flags(target or processor.target()), *flags)
     name = f"{re.sub(r'[^A-Za-z0-9_]', '_', entries[0])[:40]}-{_key(source, flags, compiler)}"
-    library = _loaded.get(name) or _known(name) or _made(name, source, flags, compiler)
+    library = known(name) or _made(name, source, flags, compiler)
     for function in entries:
         if not hasattr(library, function):
             raise BuildError(f"the source of {library.path.name} exports no function {function!r}")
@@ -91,12 +93,14 @@ def _included(source: str) -> dict[str, str]:
     return found
 
 
-def _known(name: str) -> Library | None:
+def known(name: str) -> Library | None:
     """What was built before, by this process or another."""
+    if name in _loaded:
+        return _loaded[name]
     for store in stores(new=False):
         if path := store.find(name):
             try:
-                return _load(path, 0.0)
+                return _loaded.setdefault(name, _load(name, path, 0.0))
             except OSError:  # removed since, or in a place where nothing may be executed
                 continue
     return None
@@ -109,7 +113,7 @@ def _made(name: str, source: str, flags: Sequence[str], compiler: Compiler) -> L
         try:
             with store.alone(name):
                 if path := store.find(name):  # another process was faster
-                    return _load(path, 0.0)
+                    return _load(name, path, 0.0)
                 return _compiled(store, name, source, flags, compiler)
         except CompilerError as trouble:
             raise BuildError(
@@ -135,10 +139,10 @@ def _compiled(
         seconds = time.perf_counter() - start
         about = {"compiler": str(compiler), "flags": list(flags), "seconds": round(seconds, 3)}
         path = store.keep(name, library, source, about)
-    return _load(path, seconds)
+    return _load(name, path, seconds)
 
 
-def _load(path: Path, seconds: float) -> Library:
+def _load(name: str, path: Path, seconds: float) -> Library:
     library = Library(str(path))
-    library.path, library.seconds = path, seconds
+    library.name, library.path, library.seconds = name, path, seconds
     return library

@@ -23,7 +23,7 @@ from ..ops.shape import reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
 from .errors import CaptureError
-from .hollow import Hollow, evaluated, outcome
+from .hollow import evaluated, outcome
 from .program import Place, Program, Step, Var, Write
 
 __all__ = ["Capture"]

@@ -8,7 +8,8 @@ same by a rule per operation; `Op.shape` holds such a rule where trying would ta
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
 from backends import namespaces, python
 from backends import numpy as np
@@ -17,7 +18,9 @@ from .. import names
 from ..node import EVERYTHING, Node, Op, State, _state
 from ..several import Bundle, part
 from ..tensor import Tensor
+from . import outcomes
 from .errors import CaptureError
+from .outcomes import Kind
 
 __all__ = ["Hollow", "evaluated", "outcome"]
 
@@ -44,23 +47,9 @@ class Hollow(np.ndarray):  # type: ignore[misc]
         )
 
 
-class Kind(NamedTuple):
-    """What an operand is like."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-
-
 def hollow(kind: Kind) -> Hollow:
     """An array of this kind; no two are the same object."""
     return Hollow(kind.shape, kind.dtype, bytes(16), 0, (0,) * len(kind.shape))
-
-
-_outcomes: dict[Any, Any] = {}
-"""What was found out: operation, operands and params → a `Kind`, or several."""
-
-KEPT = 20_000
-"""So many outcomes are remembered."""
 
 
 def outcome(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
@@ -82,15 +71,11 @@ def outcome(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
             kinds.append(type(raw))
     if not arrays and not op.name.startswith("random_"):
         return evaluated(op, raws, params)
-    key = op, tuple(kinds), _frozen(params)
-    try:
-        found = _outcomes.get(key)
-        if found is None:
-            if len(_outcomes) >= KEPT:
-                _outcomes.clear()
-            found = _outcomes[key] = _found(op, raws, kinds, params)
-    except TypeError:  # a param that cannot be hashed
+    found = outcomes.find(op, kinds, params)
+    if found is None:
+        start = perf_counter()
         found = _found(op, raws, kinds, params)
+        outcomes.note(op, kinds, params, found, perf_counter() - start)
     if found.__class__ is Kind:
         return hollow(found)
     if isinstance(found, tuple):
@@ -144,14 +129,3 @@ def evaluated(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
     first: Any = z[0] if isinstance(z, tuple) else z
     bundle = first.inputs[0] if first.op is part else first
     return bundle.raw if isinstance(bundle, Bundle) else first.raw
-
-
-def _frozen(x: Any) -> Any:
-    """Params as what can be hashed; numbers with their type, for 1 is True."""
-    if isinstance(x, dict):
-        return tuple([(key, _frozen(value)) for key, value in x.items()])
-    if isinstance(x, (tuple, list)):
-        return type(x), tuple([_frozen(item) for item in x])
-    if isinstance(x, slice):
-        return slice, _frozen(x.start), _frozen(x.stop), _frozen(x.step)
-    return type(x), x

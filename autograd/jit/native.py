@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import backends
 from backends import numpy as np
 
+from . import plan as plans
 from . import pool, processor
-from .build import build
-from .epilogues import with_epilogues
-from .layout import Buffer, View, itemsize
+from .build import Library, build, known
+from .plan import Plan
 from .program import Program, Step, Var
-from .recompute import recomputed
-from .render import Rendered, render
-from .schedule import Schedule
-from .simplify import dead_code
-from .tables import with_tables
+
+if TYPE_CHECKING:
+    from .layout import View
+    from .render import Rendered
+    from .schedule import Schedule
 
 __all__ = ["Native"]
 
@@ -39,78 +40,100 @@ class Native:
     kind = "native"
 
     def __init__(self, program: Program) -> None:
-        program = dead_code(recomputed(with_epilogues(with_tables(program))))
-        self.program = program
-        self.schedule = Schedule(program, processor.target())
-        self._make(render(self.schedule, DATA))
+        self.given = program
+        key = plans.key_of(program)
+        found = plans.find(key) if key is not None else None
+        library = known(found.library) if found is not None else None
+        if found is None or library is None:
+            library = build(self.source, [p for p in self.rendered.parts if isinstance(p, str)])
+            found = plans.plan_of(program, self.rendered, library.name)
+            if key is not None and found.portable:
+                plans.keep(key, found)
+        self._bind(found, library)
 
-    def _make(self, rendered: Rendered) -> None:
-        """Compile, and bind to memory."""
-        self.rendered, self.source = rendered, rendered.source
-        self.inputs = [v for v in self.program.inputs if v.source != "leaf"]
-        functions = [part for part in self.rendered.parts if isinstance(part, str)]
-        self.library = build(self.source, functions)
+    # --- how it came about: worked out anew for who asks, where there was a plan ---
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """The C."""
+        from .lower import lowered
+        from .render import render
+
+        return render(lowered(self.given, processor.target()), DATA)
+
+    @property
+    def source(self) -> str:
+        """The C as text."""
+        return self.rendered.source
+
+    @property
+    def schedule(self) -> Schedule:
+        """The kernels, and where everything lies."""
+        return self.rendered.schedule
+
+    @property
+    def program(self) -> Program:
+        """The program as the kernels compute it."""
+        return self.schedule.program
+
+    # --- bound to memory ---
+
+    def _bind(self, plan: Plan, library: Library) -> None:
+        """Give the library its memory, and write `run`."""
+        self.plan, self.library = plan, library
+        self.inputs = [self.given.given[place] for place in plan.inputs]
         self.threads = 1
-        if self.rendered.threaded and pool.threads() > 1 and pool.attach(self.library):
+        if plan.threaded and pool.threads() > 1 and pool.attach(library):
             self.threads = pool.threads()
-            self.library.use_threads(self.threads)
+            library.use_threads(self.threads)
+        self.arena = _aligned(plan.arena)
+        self.scratch = _aligned(plan.work * self.threads)
+        self.pointers = (ctypes.c_void_p * max(plan.pointers, 1))()
+        self.objects = (ctypes.c_void_p * max(plan.pointers, 1))()
+        self.values = (ctypes.c_double * max(plan.numbers, 1))()
+        self.words = (ctypes.c_uint64 * max(plan.numbers, 1))()
+        self.given_numbers: list[Any] = []
         self.outside: dict[int, Any] = {}
         """The arrays that the table of pointers leads to, by the place in it."""
-        self._memory()
+        for order, place in plan.fixed:
+            array = place if isinstance(place, np.ndarray) else self._held(place)
+            self.outside[order] = array
+            self.pointers[order] = array.ctypes.data
         self.run: Callable[[Sequence[Any]], Sequence[Any] | None] = self._run()
 
-    def _memory(self) -> None:
-        """The arena, scratch memory, and tables of pointers and numbers."""
-        given = self.schedule.given
-        self.arena = _aligned(self.rendered.arena)
-        self.scratch = _aligned(self.rendered.work * self.threads)
-        self.pointers = (ctypes.c_void_p * max(len(given), 1))()
-        self.objects = (ctypes.c_void_p * max(len(given), 1))()
-        self.numbers = self.rendered.numbers
-        self.values = (ctypes.c_double * max(len(self.numbers), 1))()
-        self.words = (ctypes.c_uint64 * max(len(self.numbers), 1))()
-        self.given_numbers: list[Any] = []
-        for buffer in given:
-            if buffer.kind in ("leaf", "constant"):
-                self._point(buffer, buffer.owner.raw if buffer.kind == "leaf" else buffer.owner)
-
-    def _point(self, buffer: Buffer, array: Any) -> None:
-        self.outside[buffer.order] = array
-        self.pointers[buffer.order] = array.ctypes.data
+    def _held(self, place: int) -> Any:
+        """An array that stays where it is: see `Plan`."""
+        return plans.held(self.given, place)
 
     def _run(self) -> Callable[[Sequence[Any]], Sequence[Any]]:
         """The function that fills the tables and calls the parts, as straight Python."""
-        schedule, names = self.schedule, self._names()
+        plan, names = self.plan, self._names()
         lines = ["def run(values):"]
         taken = "".join(f"v{i}, " for i in range(len(self.inputs)))
         lines += [f"    {taken}= values"] if taken else []
         numbers = []
-        for i, var in enumerate(self.inputs):
+        for i, (var, at) in enumerate(zip(self.inputs, plan.hands, strict=True)):
             if var.dtype is None:
-                at = self.numbers.index(var)
                 numbers.append((at, i))
                 lines.append(f"    numbers[{at}] = v{i}")
                 if type(var.example) is int:
                     lines.append(f"    words[{at}] = v{i} & 0xFFFFFFFFFFFFFFFF")
                 continue
-            buffer = schedule.views[var].buffer
             lines.append(f"    if not v{i}.flags.c_contiguous: v{i} = in_one_piece(v{i})")
-            lines.append(self._hand_over(f"v{i}", buffer.order))
-        for var, buffer in schedule.results.items():
-            z, shape = f"z{buffer.order}", tuple(var.shape)
-            names[f"t{buffer.order}"] = np.dtype(buffer.dtype)
-            lines.append(f"    {z} = empty({shape}, t{buffer.order})")
-            lines.append(self._hand_over(z, buffer.order))
-        if numbers and any(not isinstance(part, str) for part in self.rendered.parts):
+            lines.append(self._hand_over(f"v{i}", at))
+        for order, shape, dtype in plan.results:
+            names[f"t{order}"] = np.dtype(dtype)
+            lines.append(f"    z{order} = empty({tuple(shape)}, t{order})")
+            lines.append(self._hand_over(f"z{order}", order))
+        if numbers and plan.has_hosts:
             told = ", ".join(f"v{i}" for _, i in sorted(numbers))
             lines.append(f"    given_numbers[:] = {told},")
-        for i, part in enumerate(self.rendered.parts):
+        for i, part in enumerate(plan.parts):
             if isinstance(part, str):
                 lines.append(f"    if part{i}(*arguments): return None")
             else:
                 lines.append(f"    part{i}()")
-        ends = [*self.program.results, *[g for _, g in self.program.gradients if g is not None]]
-        out = "".join(f"z{schedule.results[var].order}, " for var in ends)
+        out = "".join(f"z{order}, " for order in plan.ends)
         lines.append(f"    return {out or '()'}")
         head, *body = lines  # one call at a time: the arena is the program's
         text = "\n".join([head, "    with lock:", *[f"    {line}" for line in body]])
@@ -120,7 +143,7 @@ class Native:
 
     def _hand_over(self, array: str, order: int) -> str:
         """A line that tells the C where an array is."""
-        keep = f"outside[{order}] = {array}; " * self.rendered.has_hosts
+        keep = f"outside[{order}] = {array}; " * self.plan.has_hosts
         if DATA is None:
             return f"    {keep}pointers[{order}] = {array}.ctypes.data"
         return f"    {keep}objects[{order}] = id({array})"
@@ -136,7 +159,7 @@ class Native:
                 ctypes.c_void_p(self.scratch.ctypes.data), self.objects,
             ),
         }  # fmt: skip
-        for i, part in enumerate(self.rendered.parts):
+        for i, part in enumerate(self.plan.parts):
             if isinstance(part, str):
                 names[f"part{i}"] = getattr(self.library, part)
                 names[f"part{i}"].restype = ctypes.c_int
@@ -147,11 +170,12 @@ class Native:
     def _host(self, step: Step) -> Callable[[], None]:
         """A step that NumPy computes, from and to the program's own memory."""
         schedule, op, xp = self.schedule, step.op, backends.get("numpy")
+        numbers = self.rendered.numbers
 
         def read(var: Var) -> Any:
             if var.dtype is not None:
                 return self._array(schedule.views[var])
-            return self.given_numbers[self.numbers.index(var)] if var in self.numbers else var.value
+            return self.given_numbers[numbers.index(var)] if var in numbers else var.value
 
         def run() -> None:
             raws = [read(var) for var in step.inputs]
@@ -164,15 +188,15 @@ class Native:
     def _array(self, view: View) -> Any:
         """The elements of a view, as an array on their memory."""
         buffer, start = view.buffer.root()
-        size = itemsize(buffer.dtype)
+        dtype = np.dtype(backends.dtype(buffer.dtype))
         memory = (
             self.arena[buffer.offset : buffer.offset + buffer.bytes]
             if buffer.kind == "temporary"
             else self.outside[buffer.order]
         )
         return np.ndarray(
-            view.shape, backends.dtype(buffer.dtype), memory, (start + view.offset) * size,
-            tuple([s * size for s in view.strides]),
+            view.shape, dtype, memory, (start + view.offset) * dtype.itemsize,
+            tuple([s * dtype.itemsize for s in view.strides]),
         )  # fmt: skip
 
 

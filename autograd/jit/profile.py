@@ -15,9 +15,10 @@ from typing import Any
 import backends
 from backends import numpy as np
 
-from .layout import Buffer
+from .build import build
 from .lines import computed
 from .native import DATA, Native
+from .plan import plan_of
 from .program import Program, Step, Var
 from .render import render
 from .replay import Replay
@@ -88,11 +89,13 @@ class _Timed(Native):
     """A native program with a clock, which reads and assigns copies."""
 
     def __init__(self, native: Native) -> None:
-        self.program, self.schedule = native.program, native.schedule
+        self.given = native.given
+        self.rendered = render(native.schedule, DATA, timed=True)
         self.hosts: dict[int, float] = {}
         self.order = list(native.schedule.order)
         self.copies = _Copies([b.owner.raw for b in self.schedule.given if b.kind == "leaf"])
-        self._make(render(self.schedule, DATA, timed=True))
+        library = build(self.source, [p for p in self.rendered.parts if isinstance(p, str)])
+        self._bind(plan_of(self.given, self.rendered, library.name), library)
         self.clock = (ctypes.c_double * (len(self.order) + 1)).in_dll(self.library, "laps")
 
     def laps(self) -> list[float]:
@@ -103,8 +106,8 @@ class _Timed(Native):
         """Copy the weights anew."""
         self.copies.refresh()
 
-    def _point(self, buffer: Buffer, array: Any) -> None:
-        super()._point(buffer, self.copies.of(array) if buffer.kind == "leaf" else array)
+    def _held(self, place: int) -> Any:
+        return self.copies.of(super()._held(place))
 
     def _host(self, step: Step) -> Callable[[], None]:
         run = super()._host(step)

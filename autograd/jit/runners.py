@@ -45,7 +45,7 @@ def runner(program: Program) -> Any:
         from .native import Native
 
         try:
-            return Native(program.copy())
+            return Native(program)
         except BuildError as error:
             _warn(str(error))
     return Replay(program)

@@ -1067,7 +1067,9 @@ def test_a_mask_that_chooses_is_refused_unless_it_is_constant() -> None:
     x, y = tensor(2, 3), tensor(2, 3)
     step = jit(lambda x: x[x > 0])
     step(x)
-    with pytest.raises(CaptureError, match=r"indexing reads greater .* which differs from call to call"):
+    with pytest.raises(
+        CaptureError, match=r"indexing reads greater .* which differs from call to call"
+    ):
         step(x)
     corners = jit(lambda x: x[np.array([[True, False, False], [False, False, True]])])
     assert corners(x).shape == (2,)

@@ -321,8 +321,9 @@ def test_without_a_compiler_it_replays_and_says_so_once(lack: dict[str, str], mo
 def test_what_cannot_be_compiled_is_replayed() -> None:
     code = """
         import autograd.jit.build as build, autograd.jit.native as native
-        import autograd.jit.toolchain as toolchain
+        import autograd.jit.plan as plan, autograd.jit.toolchain as toolchain
         toolchain.find = lambda: "a compiler"
+        plan.key_of = lambda program: None
         def broken(*args, **facts):
             raise build.BuildError("internal compiler error")
         native.build = broken
