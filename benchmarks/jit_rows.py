@@ -165,8 +165,7 @@ def fit(arena: Arena) -> list[Line]:
 def first(arena: Arena) -> list[Line]:
     """The call that compiles, in a process of its own: with nothing on disk, and everything.
 
-    Of ours that is the second call; the first runs as it stands. Compilers are slow, and their
-    times differ little from one call to the next: a few rounds do.
+    Compilers are slow, and their times differ little from one call to the next: a few rounds do.
     """
     lines = []
     for net, title in NETS.items():

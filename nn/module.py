@@ -245,6 +245,9 @@ class Module(Rules, Fit):
 
     def _parameter(self, name: str, draw: Initializer, shape: tuple[int, ...]) -> Tensor:
         """What an initialiser draws, as a parameter of this shape."""
+        watcher = current().watcher
+        if watcher is not None:
+            watcher.builds(path_of(self))
         tensor = draw(shape)
         if tensor.shape != shape:
             raise ShapeError(

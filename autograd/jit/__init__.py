@@ -8,9 +8,10 @@
         optimizer.zero_grad()
         return loss
 
-The first call with arguments of some shapes and dtypes runs as it stands.  At the second the
-function is called twice to be recorded, which changes nothing: a value that differs from one
-recording to the next is no constant, and is named.  Then the program is compiled and run.
+At its first call the function is called twice to be recorded, which changes nothing: a value that
+differs from one recording to the next is no constant, and is named.  Then the program is compiled
+and run.  Arguments of other shapes or dtypes run as they stand the first time, for many of them
+come only once; so do functions that are given no tensor.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ..value import Value
 from . import outcomes
 from .capture import Capture
 from .compare import difference
-from .errors import CaptureError
+from .errors import CaptureError, TooEarly
 from .outside import Outside
 from .run import FAILED, MISS, Bound
 from .runners import mode, runner, way
@@ -55,8 +56,8 @@ class Jitted(Told):
     """A function that is recorded, compiled and run: see `jit`.
 
     `strict` raises `CaptureError` for what cannot be recorded; else the function runs as it stands
-    from then on, and `reason` says why.  With `at_once` the very first call is compiled, which asks
-    that all weights be there.
+    from then on, and `reason` says why.  With `at_once` arguments of every kind are compiled for
+    when they come for the first time.
     """
 
     def __init__(
@@ -109,13 +110,17 @@ class Jitted(Told):
                 self.known.move_to_end(key)
                 self.last = (now, bound) if flat else None
                 return result if result is not FAILED else MISS
-        if mode() == "off" or key not in self.known and not self.at_once:
+        if mode() == "off" or key not in self.known and not self._at_once(leaves):
             self._meet(key)
-            return MISS  # it runs as it stands, and makes the weights that are not there yet
+            return MISS
         made = self._compiled(key, args, kwargs)
         self.last = (now, made) if flat and made is not None else None
         result = made.call(leaves) if made is not None else FAILED
         return MISS if result is FAILED else result
+
+    def _at_once(self, leaves: Any) -> bool:
+        """Whether to compile for arguments of a kind that is new."""
+        return self.at_once or not self.known and any(isinstance(x, Tensor) for x in leaves)
 
     def _scalar(self, args: Any, kwargs: Any) -> Any:
         """What the compiled function of `Value`s returns."""
@@ -149,7 +154,10 @@ class Jitted(Told):
             return None
         program, different = None, ""
         for _ in range(TRIALS):
-            capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
+            try:
+                capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
+            except TooEarly:
+                return None
             if capture.program is None:
                 self._give_up(capture.reason or "it cannot be recorded")
                 return None

@@ -8,6 +8,8 @@ are refused: with an error where `strict`, else `reason` says why there is no pr
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, Protocol
 
@@ -17,13 +19,13 @@ from backends import numpy as np
 from .. import names
 from ..calls import flatten, rebuild
 from ..explain import explain
-from ..node import Node, Op, history, record_everything, tick
+from ..node import NO_PARAMS, Node, Op, history, record_everything, tick
 from ..ops.index import getitem
 from ..ops.shape import reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
-from .errors import CaptureError
-from .hollow import evaluated, outcome
+from .errors import CaptureError, TooEarly
+from .hollow import Hollow, filled, outcome
 from .program import Place, Program, Step, Var, Write
 
 __all__ = ["Capture"]
@@ -73,6 +75,7 @@ class Capture:
         """The gradient that each leaf had before the call touched it; ABSENT if that is unread."""
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
+        self.made: list[weakref.ref[Hollow]] = []
         self.undone: list[Callable[[], None]] = []
         self.returned: list[Any] = []
         self.gradients: list[tuple[Node, Any]] = []
@@ -88,19 +91,32 @@ class Capture:
                 raise CaptureError(self.reason)
             self.program = _Reader(self).program
             self.template = rebuild(returned, iter([_still(x) for x in self.returned]))
+            del returned
         except CaptureError as error:
-            if strict:
+            if strict or isinstance(error, TooEarly):
                 raise
             self.reason = str(error)
         finally:
             for undo in reversed(self.undone):
                 undo()
-        self._let_go()
+            self._let_go()
 
     def _let_go(self) -> None:
-        """Forget the graph: the program has what it needs."""
+        """Forget the graph: the program has what it needs.
+
+        A tensor that is left all the same, as an attribute of a module say, is computed after all,
+        and belongs to no graph.
+        """
         for nodes in (self.returned, self.gradients, self.assigned, self.finite, self.undone):
             nodes.clear()
+        left = [array for ref in self.made if (array := ref()) is not None]
+        nodes = [x for x in gc.get_referrers(*left) if isinstance(x, Node)] if left else []
+        for node in nodes:
+            if node.raw.__class__ is Hollow:
+                node.raw = filled(node.raw)
+        for node in nodes:
+            node.requires_grad &= not any(x.requires_grad for x in node.inputs)
+            node.op, node.inputs, node.params = None, (), NO_PARAMS
 
     def _argument(self, i: int, leaf: Any) -> Any:
         """What the function is given for an argument: a leaf of the graph, where that is data."""
@@ -133,18 +149,26 @@ class Capture:
         self.reason = f"jit: {what}, at {names.here()}. {mend}"
         raise CaptureError(self.reason)
 
+    def builds(self, what: str) -> NoReturn:
+        """Weights are about to be made, which live on: the call has to run as it stands first."""
+        raise TooEarly(f"jit: {what} has no weights yet, at {names.here()}")
+
     def computes(self, op: Op, inputs: tuple[Node, ...], params: dict[str, Any]) -> Any:
         """The raw result of an operation, as far as a recording has one."""
         for x in inputs[op.inputs.index("index") :] if "index" in op.inputs else ():
             if x.raw.dtype.kind == "b":  # how many elements it chooses is in its data
                 self.looks_at(x, "indexing")
         try:
-            return outcome(op, [x.raw for x in inputs], params)
+            raw = outcome(op, [x.raw for x in inputs], params)
         except Exception as error:  # of operands that have no names
             cause = error.__context__
             raise explain(
                 op, inputs, params, cause if isinstance(cause, Exception) else error
             ) from None
+        for array in raw if isinstance(raw, tuple) else (raw,):
+            if array.__class__ is Hollow:
+                self.made.append(weakref.ref(array))
+        return raw
 
     def looks_at(self, node: Node, how: str) -> None:
         """Data are read: refused, unless they are the same in each call."""
@@ -153,9 +177,7 @@ class Capture:
                 f"{how} reads {names.describe(node)}, which differs from call to call",
                 "Return it and read it outside, or choose with autograd.where instead of `if`.",
             )
-        for x in reversed(history(node)):
-            if x.op is not None and x.op is not part:
-                x.raw = evaluated(x.op, [y.raw for y in x.inputs], x.params)
+        node.raw = filled(node.raw)
 
     def _constant(self, node: Node) -> bool:
         """Whether a node was computed from nothing but what the function itself wrote down."""

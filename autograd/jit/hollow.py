@@ -22,11 +22,14 @@ from . import outcomes
 from .errors import CaptureError
 from .outcomes import Kind
 
-__all__ = ["Hollow", "evaluated", "outcome"]
+__all__ = ["Hollow", "evaluated", "filled", "outcome"]
 
 
 class Hollow(np.ndarray):  # type: ignore[misc]
     """An array that has no numbers: whoever asks for them has missed that this is a recording."""
+
+    how: tuple[Op, list[Any], dict[str, Any], int]
+    """Operation, raw operands and params that it would be computed by, and which result it is."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         raise self._asked(ufunc.__name__)
@@ -40,6 +43,9 @@ class Hollow(np.ndarray):  # type: ignore[misc]
             return False
         raise self._asked(function.__name__)
 
+    def __str__(self) -> str:
+        return f"{self.shape} being recorded"
+
     def _asked(self, who: str) -> CaptureError:
         return CaptureError(
             f"jit: {who} asks for the numbers of an array {self.shape}, at {names.here()}, but a "
@@ -47,9 +53,30 @@ class Hollow(np.ndarray):  # type: ignore[misc]
         )
 
 
-def hollow(kind: Kind) -> Hollow:
+def _hollow(kind: Kind, *how: Any) -> Hollow:
     """An array of this kind; no two are the same object."""
-    return Hollow(kind.shape, kind.dtype, bytes(16), 0, (0,) * len(kind.shape))
+    made: Hollow = Hollow(kind.shape, kind.dtype, bytes(16), 0, (0,) * len(kind.shape))
+    made.how = how
+    return made
+
+
+def filled(raw: Any) -> Any:
+    """What a hollow array would hold, computed after all; other data as they are."""
+    found: dict[int, Any] = {}
+    stack = [raw]
+    while stack:
+        x = stack[-1]
+        if x.__class__ is not Hollow or id(x) in found:
+            stack.pop()
+            continue
+        op, raws, params, which = x.how
+        missing = [y for y in raws if y.__class__ is Hollow and id(y) not in found]
+        if missing:
+            stack += missing
+            continue
+        result = evaluated(op, [found.get(id(y), y) for y in raws], params)
+        found[id(x)] = result[which] if isinstance(result, tuple) else result
+    return found.get(id(raw), raw)
 
 
 def outcome(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
@@ -77,9 +104,9 @@ def outcome(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
         found = _found(op, raws, kinds, params)
         outcomes.note(op, kinds, params, found, perf_counter() - start)
     if found.__class__ is Kind:
-        return hollow(found)
+        return _hollow(found, op, raws, params, 0)
     if isinstance(found, tuple):
-        return tuple([hollow(kind) for kind in found])
+        return tuple([_hollow(kind, op, raws, params, i) for i, kind in enumerate(found)])
     return found
 
 

@@ -125,7 +125,7 @@ class Told:
             return "runs as it stands: AUTOGRAD_JIT is off"
         if not self.known:
             return "not called yet"
-        return "called once; it is compiled at the second call with arguments of these shapes"
+        return "called once; it is compiled when arguments of these shapes come again"
 
     def _latest(self) -> Bound | None:
         """The specialisation that ran last."""

@@ -6,6 +6,7 @@ records of a draw, so that it draws anew, from the place then reached, each time
 
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import backends
@@ -42,14 +43,21 @@ def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[An
 def words(xp: Any, key: int, start: int, n: int) -> Any:
     """The words start, …, start + n - 1 of a key's stream, (n,) uint32, computed by xp."""
     first, skipped = divmod(start, 4)
-    counters = xp.arange((skipped + n + 3) // 4, dtype="uint64")
-    counters += first
-    zeros = [xp.zeros(counters.shape, dtype="uint64") for _ in range(2)]
-    lanes = philox((counters & LOW, counters >> 32, *zeros), (key & LOW, key >> 32))
-    table = xp.empty((*counters.shape, 4), dtype="uint32")  # (counters, lanes)
-    for lane, word in enumerate(lanes):
-        table[:, lane] = word.astype("uint32")
+    table = xp.empty(((skipped + n + 3) // 4, 4), dtype="uint32")  # (counters, lanes)
+    for block in _blocks(xp, len(table)):
+        counters = xp.arange(block.stop - block.start, dtype="uint64")
+        counters += first + block.start
+        zeros = [xp.zeros(counters.shape, dtype="uint64") for _ in range(2)]
+        lanes = philox((counters & LOW, counters >> 32, *zeros), (key & LOW, key >> 32))
+        for lane, word in enumerate(lanes):
+            table[block, lane] = word
     return table.reshape(-1)[skipped : skipped + n]
+
+
+def _blocks(xp: Any, n: int) -> Iterator[slice]:
+    """Stretches of n numbers, such that what is computed with one stays in the cache."""
+    size = xp.workspace // 256
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
 TOP = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
@@ -76,13 +84,20 @@ def unit(w: Any, dtype: str) -> Any:
     """Numbers in [0, 1), with as many bits as the dtype holds, as float32 or float64."""
     if dtype == "float64":
         return (doubled(w) >> 11).astype("float64") * 2.0**-53
-    return (w >> (32 - TOP[dtype])).astype("float32") * 2.0 ** -TOP[dtype]
+    u = (w >> (32 - TOP[dtype])).astype("float32")
+    u *= 2.0 ** -TOP[dtype]
+    return u
 
 
 def normal(xp: Any, w: Any, dtype: str) -> Any:
     """Normal numbers by the transform of Box and Muller (1958), as float32 or float64."""
-    u = unit(w, "float64" if dtype == "float64" else "float32")
-    return xp.sqrt(-2.0 * xp.log(1.0 - u[0::2])) * xp.cos(2 * math.pi * u[1::2])
+    dtype = "float64" if dtype == "float64" else "float32"
+    each = words_of("random_normal", 1, dtype)
+    z = xp.empty(len(w) // each, dtype=dtype)
+    for block in _blocks(xp, len(z)):
+        u = unit(w[each * block.start : each * block.stop], dtype)
+        z[block] = xp.sqrt(-2.0 * xp.log(1.0 - u[0::2])) * xp.cos(2 * math.pi * u[1::2])
+    return z
 
 
 @op(samples=())

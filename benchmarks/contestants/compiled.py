@@ -39,7 +39,7 @@ def glassgrad(net: str) -> Contestant:
         if facts["path"] != mode():
             raise RuntimeError(f"the step ran as {facts['path']}, not as {mode()}")
 
-    return whole_steps(step, t.given, restore, facts, unmeasured=1, check=check)
+    return whole_steps(step, t.given, restore, facts, check=check)
 
 
 def torch(net: str) -> Contestant:

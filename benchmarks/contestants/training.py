@@ -49,14 +49,13 @@ def whole_steps(
     given: list[tuple[Any, Any]],
     restore: Callable[[], None],
     facts: dict[str, Any],
-    unmeasured: int = 0,
     finish: Callable[[], None] = lambda: None,
     check: Callable[[], None] = lambda: None,
 ) -> Contestant:
     """The contestant that calls `train(x, y)` with one batch after the other.
 
     `restore` puts weights and optimizer back to where they began, in place where that keeps a
-    compiled step valid. The first call that counts comes after as many others as are `unmeasured`.
+    compiled step valid.
     `finish` waits for steps that were only begun. `check` raises where what has run is not what was
     meant to.
     """
@@ -81,8 +80,6 @@ def whole_steps(
     def first() -> float:
         """Seconds of the call that compiles."""
         start()
-        for _ in range(unmeasured):
-            once()
         begin = perf_counter()
         once()
         finish()

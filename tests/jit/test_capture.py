@@ -67,7 +67,6 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
 def test_data_that_leave_the_graph_are_refused_with_line_and_remedy(name: str) -> None:
     function, how = REFUSED[name]
     step = jit(function)
-    step(tensor(3))
     with pytest.raises(CaptureError) as told:
         step(tensor(3))
     text = str(told.value)
@@ -102,11 +101,9 @@ def test_data_that_are_the_same_in_each_call_may_be_looked_at(mode: str) -> None
 def test_what_is_random_by_numpy_is_no_constant() -> None:
     random = np.random.default_rng(0)
     step = jit(lambda x: x * Tensor(random.normal(size=3).astype("float32")))
-    step(tensor(3))
     with pytest.raises(CaptureError, match=r"a constant was .* and is"):
         step(tensor(3))
     step = jit(lambda x: x * random.normal())
-    step(tensor(3))
     with pytest.raises(CaptureError, match=r"a constant was .* and is"):
         step(tensor(3))
 
@@ -119,7 +116,6 @@ def test_a_counter_is_no_constant() -> None:
         return x * count[0]
 
     step = jit(function)
-    step(tensor(3))
     with pytest.raises(CaptureError, match=r"computes something else in each call.*constant"):
         step(tensor(3))
 
@@ -132,7 +128,6 @@ def test_another_number_of_steps_in_each_call_is_refused() -> None:
         return sum(kept[1:], kept[0])
 
     step = jit(function)
-    step(tensor(3))
     with pytest.raises(CaptureError):
         step(tensor(3))
 
@@ -140,8 +135,6 @@ def test_another_number_of_steps_in_each_call_is_refused() -> None:
 def test_an_array_that_is_assigned_is_refused() -> None:
     state = Tensor(np.zeros(3, "float32"))
     step = jit(lambda x: state.assign(np.ones(3, "float32")) + x)
-    step(tensor(3))
-    state.assign(0)
     with pytest.raises(CaptureError, match="array that is no tensor"):
         step(tensor(3))
     assert state.tolist() == [0, 0, 0]
@@ -273,7 +266,7 @@ def test_what_is_another_in_each_call_is_to_be_an_argument(mode: str) -> None:
         for i in range(40):
             held, scale = tensor(3, seed=i), float(i)
             assert_near(step(tensor(3)), function(tensor(3)), NEAR)
-    assert not specialisations(step)
+    assert len(specialisations(step)) <= 1
 
 
 @by_mode
@@ -315,11 +308,9 @@ def test_no_gradient_flows_into_a_graph_outside(mode: str) -> None:
 
     step = jit(function)
     with running(mode):
-        step(w * 2)
-        before = w.grad.tolist()
         with pytest.raises(CaptureError, match="argument 0, which was computed outside"):
             step(w * 2)
-        assert w.grad.tolist() == before
+        assert w.grad is None
         step((w * 2).detach().requires_grad_())
         step((w * 2).detach().requires_grad_())
 
@@ -761,7 +752,7 @@ def test_an_exception_while_recording_leaves_everything_as_it_was(mode: str) -> 
     model = nn.Sequential([nn.Dense(4, input_shape=(3,)), nn.BatchNorm(), nn.Dropout(0.5)])
     w = weight(3)
     optimizer = nn.Adam(model.parameters(), 0.1)
-    calls = [0]
+    calls, fails = [0], 2
 
     def function(x: Tensor) -> Tensor:
         calls[0] += 1
@@ -771,13 +762,13 @@ def test_an_exception_while_recording_leaves_everything_as_it_was(mode: str) -> 
         optimizer.zero_grad()
         with autograd.no_grad():
             w.assign(w + 1)
-        if calls[0] == 2:  # while it is recorded
+        if calls[0] == fails:  # while it is recorded
             raise TroubleError
         return loss
 
     step = jit(function)
     with nn.mode.training(True), running(mode):
-        step(tensor(5, 3))
+        function(tensor(5, 3))
         tensors = [*[t for _, t in model.named_tensors()], w]
         before, steps = raws(tensors), optimizer.steps
         state = optimizer.state_dict()
@@ -1055,7 +1046,6 @@ def test_what_reads_gradients_outside_of_the_graph_is_refused() -> None:
         return loss
 
     step = jit(function)
-    step(tensor(3, 4))
     with pytest.raises(CaptureError, match="reads the gradients"):
         step(tensor(3, 4))
 
@@ -1066,7 +1056,6 @@ def test_what_reads_gradients_outside_of_the_graph_is_refused() -> None:
 def test_a_mask_that_chooses_is_refused_unless_it_is_constant() -> None:
     x, y = tensor(2, 3), tensor(2, 3)
     step = jit(lambda x: x[x > 0])
-    step(x)
     with pytest.raises(
         CaptureError, match=r"indexing reads greater .* which differs from call to call"
     ):
@@ -1101,7 +1090,6 @@ def test_recording_touches_no_memory() -> None:
 
 def test_what_looks_at_a_recordings_data_by_the_back_door_is_told() -> None:
     step = jit(lambda x: x * float(np.max((x * 2).raw)))
-    step(tensor(3))
     with pytest.raises(CaptureError, match=r"max asks for the numbers of .* at test_capture.py"):
         step(tensor(3))
 
@@ -1111,3 +1099,96 @@ def test_shapes_that_do_not_fit_are_explained_as_ever() -> None:
     step = autograd.jit.Jitted(lambda x: x @ w, at_once=True)
     with pytest.raises(autograd.ShapeError, match="matmul: inner sizes differ, 3 and 4"):
         step(tensor(2, 3))
+
+
+# --- what outlives a recording ---
+
+
+@by_mode
+def test_weights_that_are_not_there_yet_are_made_by_a_call_that_runs_as_it_stands(
+    mode: str,
+) -> None:
+    def train(how: str) -> list[Tensor]:
+        autograd.seed(7)
+        model = nn.Sequential([nn.Dense(4, activation="tanh"), nn.Dropout(0.5), nn.Dense(2)])
+        step = jit(lambda x: (model(x) ** 2).sum())
+        with running(how), nn.mode.training(True):
+            losses = [step(tensor(3, 5, seed=i)) for i in range(4)]
+        assert len(specialisations(step)) == (how != "off")
+        return losses
+
+    assert_near(train(mode), train("off"), NEAR)
+
+
+class Looked(nn.Module):
+    """Keeps what it last saw, and a table that it makes when it is first called."""
+
+    def __init__(self) -> None:
+        self.table: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.table is None:
+            self.table = autograd.arange(x.shape[-1]).astype("float32") / 10
+        self.seen = x * 2
+        return self.seen + self.table
+
+
+@by_mode
+def test_attributes_that_a_recording_leaves_have_numbers(mode: str) -> None:
+    module, x = Looked(), tensor(2, 3)
+    step = compiled(lambda x: module(x).sum(), mode, x)
+    assert_near(module.seen, x * 2, NEAR)
+    assert module.seen.is_leaf
+    y = tensor(2, 3, seed=4)
+    want = (y * 2 + Tensor([0.0, 0.1, 0.2])).sum()
+    assert_near(step(y), want, NEAR)
+    assert_near(module(y).sum(), want, NEAR)  # uncompiled, with what is left of the recordings
+
+
+class Carrying(nn.Module):
+    """Carries a state from call to call, which no program can."""
+
+    def __init__(self) -> None:
+        self.dense, self.state = nn.Dense(3, input_shape=(3,)), Tensor(np.zeros((1, 3), "float32"))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        z = (self.dense(x) + 0.5 * self.state.detach()).tanh()
+        self.state = z.mean(axis=0, keepdims=True)
+        return z
+
+
+def test_a_model_that_carries_a_state_is_trained_uncompiled() -> None:
+    for wish in (True, False):
+        autograd.seed(1)
+        model = Carrying()
+        model.compile(optimizer="sgd", loss="mse", jit=wish)
+        x = array(16, 3)
+        history = model.fit(x, x, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        assert history.path == "eager"
+        assert np.isfinite(history.history["loss"]).all()
+        assert np.isfinite(model.state.numpy()).all()
+
+
+def test_after_an_error_nothing_hollow_is_left() -> None:
+    kept: list[Tensor] = []
+
+    def function(x: Tensor) -> float:
+        kept.append(x * 3)
+        return float(kept[-1].sum())
+
+    step = jit(function)
+    with pytest.raises(CaptureError):
+        step(tensor(3))
+    np.testing.assert_array_equal((kept[0] + 0).numpy(), tensor(3).numpy() * 3)
+
+
+def test_printing_while_recording_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def function(x: Tensor) -> Tensor:
+        z = x * 2
+        print(z, f"{z!r}")
+        return z
+
+    compiled(function, "replay", tensor(3))
+    told = capsys.readouterr().out
+    assert "0." not in told
+    assert "being recorded" in told

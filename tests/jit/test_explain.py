@@ -231,11 +231,11 @@ def test_what_it_is_in_a_line() -> None:
         return (x * 2).exp()
 
     x = floats(3)
-    with running("replay"):
-        assert repr(f) == "<jit f: not called yet>"
+    assert repr(f) == "<jit f: not called yet>"
+    with running("off"):
         f(x)
-        assert "called once; it is compiled at the second call" in repr(f)
-        with pytest.raises(CaptureError, match=r"jit: f has no source: called once"):
+    with running("replay"):
+        with pytest.raises(CaptureError, match=r"jit: f has no source: "):
             _ = f.source
         assert f.explain().path == "eager"
         f(x)

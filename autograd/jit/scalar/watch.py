@@ -52,6 +52,10 @@ class Watch:
         """The raw result of an operation on tensors, which belong to no program of numbers."""
         return evaluated(op, [x.raw for x in inputs], params)
 
+    def builds(self, what: str) -> NoReturn:
+        """Weights are about to be made, which live on."""
+        self.refuse(f"{what} makes its weights", "Build the model before.")
+
     def looks_at(self, x: Node, how: str) -> None:
         """A number leaves the graph: refused, unless it is the same in each run."""
         if not self.is_constant(x):
