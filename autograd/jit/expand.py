@@ -19,6 +19,7 @@ from ..ops.index import one_hot
 from ..ops.shape import reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
+from .hollow import Shapes
 from .program import Program, Step, Var
 
 __all__ = ["DEFINITIONS", "FOR_NUMPY", "expanded"]
@@ -150,14 +151,16 @@ def _is_float(v: Var) -> bool:
 
 
 class _Recording:
-    """A definition recorded on zeros: only shapes and dtypes matter."""
+    """A definition recorded on operands of these shapes."""
 
     def __init__(self, step: Step) -> None:
         points = [
-            Tensor.of(v.example if v.dtype is None else np.zeros(v.shape, v.dtype))
+            Tensor.of(
+                v.example if v.dtype is None else np.broadcast_to(np.zeros((), v.dtype), v.shape)
+            )
             for v in step.inputs
         ]
-        with np.errstate(all="ignore"), record_everything():
+        with record_everything(Shapes()):
             made = DEFINITIONS[step.op.name](*points, **step.params)
         self.outputs = list(made) if isinstance(made, tuple) else [made]
         self.inputs = points

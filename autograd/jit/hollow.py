@@ -22,7 +22,7 @@ from . import outcomes
 from .errors import CaptureError
 from .outcomes import Kind
 
-__all__ = ["Hollow", "evaluated", "filled", "outcome"]
+__all__ = ["Hollow", "Shapes", "evaluated", "filled", "outcome"]
 
 
 class Hollow(np.ndarray):  # type: ignore[misc]
@@ -51,6 +51,14 @@ class Hollow(np.ndarray):  # type: ignore[misc]
             f"jit: {who} asks for the numbers of an array {self.shape}, at {names.here()}, but a "
             "recording has none. Compute with the tensor itself."
         )
+
+
+class Shapes:
+    """The watcher of a recording of which only shapes matter: see `record_everything`."""
+
+    def computes(self, op: Op, inputs: tuple[Node, ...], params: dict[str, Any]) -> Any:
+        """What comes out, without numbers."""
+        return outcome(op, [x.raw for x in inputs], params)
 
 
 def _hollow(kind: Kind, *how: Any) -> Hollow:

@@ -22,7 +22,7 @@ def initial_weights(net: str) -> list[Any]:
     arrays = []
     for n, m in pairwise(NETS[net]["sizes"]):
         limit = (6 / (n + m)) ** 0.5
-        arrays += [random.uniform(-limit, limit, (n, m)).astype("float32"), np.zeros(m, "float32")]
+        arrays += [limit * (2 * random.random((n, m), "float32") - 1), np.zeros(m, "float32")]
     return arrays
 
 
@@ -35,7 +35,7 @@ def samples(net: str, count: int | None = None) -> tuple[Any, Any]:
     sizes = NETS[net]["sizes"]
     count = count or NETS[net]["batch"] * NETS[net]["batches"]
     random = np.random.default_rng(2)
-    x = random.standard_normal((count, sizes[0])).astype("float32")
-    scores = x @ random.standard_normal((sizes[0], sizes[-1])) / sizes[0] ** 0.5
-    scores += 0.5 * random.standard_normal(scores.shape)
+    x = random.standard_normal((count, sizes[0]), "float32")
+    scores = x @ random.standard_normal((sizes[0], sizes[-1]), "float32") / sizes[0] ** 0.5
+    scores += 0.5 * random.standard_normal(scores.shape, "float32")
     return x, (scores > 0).astype("float32") if sizes[-1] == 1 else scores.argmax(axis=1)

@@ -51,7 +51,7 @@ def weights(net: str) -> list[Any]:
             continue
         fans = prod(shape[:-2]) * (shape[-2] + shape[-1])
         limit = (6 / fans) ** 0.5
-        arrays.append(random.uniform(-limit, limit, shape).astype("float32"))
+        arrays.append(limit * (2 * random.random(shape, "float32") - 1))
     return arrays
 
 
@@ -60,7 +60,7 @@ def batches(net: str) -> list[tuple[Any, Any]]:
     random = np.random.default_rng(2)
     if net == "cnn":
         return [
-            (random.standard_normal((64, 28, 28, 1)).astype("float32"), random.integers(0, 10, 64))
+            (random.standard_normal((64, 28, 28, 1), "float32"), random.integers(0, 10, 64))
             for _ in range(8)
         ]
     size = 32 if net == "lstm" else 16
