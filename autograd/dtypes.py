@@ -7,6 +7,7 @@ both.  Integers that an operation turns into fractions become float32.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import backends
@@ -16,7 +17,7 @@ from . import names
 from .errors import DTypeError
 from .node import Node, Op
 
-__all__ = ["DEFAULT", "agree", "dtype_of", "is_float", "settle", "space"]
+__all__ = ["DEFAULT", "agree", "dtype_of", "is_float", "name_of", "settle", "space"]
 
 DEFAULT = "float32"
 
@@ -24,6 +25,12 @@ DEFAULT = "float32"
 def dtype_of(raw: Any) -> Any:
     """The dtype of raw data; None for a Python number, which is weak."""
     return getattr(raw, "dtype", None)
+
+
+@lru_cache(maxsize=64)
+def name_of(dtype: Any) -> str:
+    """The name of a dtype; NumPy puts it together anew each time, which takes microseconds."""
+    return str(dtype.name)
 
 
 def is_float(dtype: Any) -> bool:

@@ -18,6 +18,7 @@ from backends import numpy as np
 
 from .. import names
 from ..calls import flatten, rebuild
+from ..dtypes import name_of
 from ..explain import explain
 from ..node import NO_PARAMS, Node, Op, history, record_everything, tick
 from ..ops.index import getitem
@@ -442,7 +443,7 @@ def _kind(raw: Any) -> tuple[tuple[int, ...], str | None]:
     """Shape and dtype of raw data."""
     if namespaces[type(raw)] is python:
         return (), None
-    return tuple(raw.shape), raw.dtype.name
+    return tuple(raw.shape), name_of(raw.dtype)
 
 
 def _overlap(a: Node, b: Node) -> bool:

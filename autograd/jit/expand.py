@@ -12,6 +12,7 @@ from typing import Any
 
 from backends import numpy as np
 
+from ..dtypes import name_of
 from ..node import Node, Op, history, record_everything
 from ..ops import elementwise as e
 from ..ops import reduce as r
@@ -179,7 +180,7 @@ class _Recording:
             if node not in vars_:  # a number that the definition wrote down
                 raw = node.raw
                 weak = not hasattr(raw, "dtype")
-                shape, dtype = ((), None) if weak else (raw.shape, raw.dtype.name)
+                shape, dtype = ((), None) if weak else (raw.shape, name_of(raw.dtype))
                 example = raw if weak else None
                 vars_[node] = program.new(shape, dtype, "constant", raw, example)
                 program.given.append(vars_[node])
@@ -190,7 +191,7 @@ class _Recording:
             assert node.op is not None
             raws = node.raw if isinstance(node, Bundle) else (node.raw,)
             outputs = tuple([
-                program.new(raw.shape, raw.dtype.name) if hasattr(raw, "dtype")
+                program.new(raw.shape, name_of(raw.dtype)) if hasattr(raw, "dtype")
                 else program.new((), None, example=raw)
                 for raw in raws
             ])  # fmt: skip

@@ -15,6 +15,7 @@ import backends
 from backends import numpy as np
 
 from .. import ops
+from ..dtypes import name_of
 from ..node import Op
 from .store import stores
 from .text import Nameless, told, version
@@ -57,7 +58,7 @@ def note(op: Op, operands: list[Any], params: dict[str, Any], found: Any, second
     _remember(_key(op, operands, params), found)
     if seconds > LONG and isinstance(found, tuple) and (text := _text(op, operands, params)):
         kinds = [found] if isinstance(found, Kind) else found
-        _new[text] = [(kind.shape, kind.dtype.name) for kind in kinds]
+        _new[text] = [(kind.shape, name_of(kind.dtype)) for kind in kinds]
 
 
 def write() -> None:
@@ -108,7 +109,7 @@ def _text(op: Op, operands: list[Any], params: dict[str, Any]) -> str:
     if not op.__module__.startswith("autograd."):
         return ""
     with suppress(Nameless):
-        kinds = [(x.shape, x.dtype.name) if isinstance(x, Kind) else x for x in operands]
+        kinds = [(x.shape, name_of(x.dtype)) if isinstance(x, Kind) else x for x in operands]
         return f"{op.name} {told(kinds)} {told(params)}"
     return ""
 

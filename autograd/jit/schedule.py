@@ -14,6 +14,7 @@ from typing import Any
 
 from backends import numpy as np
 
+from ..dtypes import name_of
 from ..node import Op
 from . import kernels  # noqa: F401  # which registers what it writes
 from .kernel import LOWERED, Kernel, Operand, Request, Target
@@ -435,7 +436,7 @@ class Schedule:
         part = raw if write.at is ... else raw[write.at]
         buffer = next((b for b in self.given if b.kind == "leaf" and b.owner.raw is raw), None)
         if buffer is None:
-            buffer = Buffer("leaf", raw.dtype.name, raw.size, write.leaf)
+            buffer = Buffer("leaf", name_of(raw.dtype), raw.size, write.leaf)
             buffer.order = len(self.given)
             self.given.append(buffer)
         self.assigned.setdefault(buffer)
@@ -445,7 +446,7 @@ class Schedule:
         at = self.at(write.value)
         if at >= self.commit and self._is_open(at) and self._is_unread(view, at):
             loop = self.order[at]
-            copy = Var(-1, part.shape, raw.dtype.name, "step")
+            copy = Var(-1, part.shape, name_of(raw.dtype), "step")
             self.views[copy] = view
             place = Place(write.leaf.code, write.leaf.instruction, None)
             step = Step(IDENTITY, (write.value,), {}, (copy,), place)
