@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .loops import is_loop
+from .pools import with_pools
 from .program import Program
-from .unpooled import unpooled
 
 __all__ = ["with_epilogues"]
 
@@ -27,4 +27,4 @@ def with_epilogues(program: Program) -> Program:
         before.outputs = (z,)
         gone.add(step)
     program.steps = [step for step in program.steps if step not in gone]
-    return unpooled(program)
+    return with_pools(program)

@@ -15,7 +15,7 @@ import nn
 from autograd import Tensor
 from autograd.jit import jit
 from autograd.jit.kernel import LOWERED, Request, Target, packed
-from autograd.jit.unpooled import TO_IMAGE, TO_KERNEL
+from autograd.jit.pools import TO_IMAGE, TO_KERNEL
 from autograd.node import Op
 from autograd.ops.window import places
 

@@ -4,6 +4,9 @@ The gradient of a max pool puts each number at the place where the largest eleme
 at all others.  The rectifier's gradient before it is taken along with the numbers; their sum, a
 bias's gradient, does not ask for their places; and the convolution's own gradients are computed
 from numbers and places (kernels/conv_pooled.py), so that the array of mostly zeros never exists.
+
+Where the convolution itself computes whole windows at a time, it takes the largest of each at once,
+and notes its place for the gradient.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..node import Op
+from . import processor
+from .kernel import LOWERED, Request, packed
 from .kernels import conv_pooled
 from .program import Program, Step, Var
 from .simplify import dead_code
 
-__all__ = ["unpooled"]
+__all__ = ["with_pools"]
 
 
 def _conv_transpose_of_put(
@@ -34,18 +39,58 @@ def _conv_kernel_of_put(
     return Op.table["conv_kernel"].forward(xp, x, y, **how)
 
 
-def _fused(name: str, forward: Any) -> Op:
+def _conv_max_pool(
+    xp: Any, x: Any, w: Any, *b: Any, pool: dict[str, Any], epilogue: str = "", **how: Any
+) -> Any:
+    """max_pool of conv, or of conv_affine where there is a bias, and max_pool_index."""
+    y = Op.table["conv_affine" if b else "conv"].forward(xp, x, w, *b, **how)
+    y = Op.table[epilogue].forward(xp, y) if epilogue else y
+    z = Op.table["max_pool"].forward(xp, y, **pool)
+    return z, Op.table["max_pool_index"].forward(xp, y, z, **pool)
+
+
+def _fused(name: str, forward: Any, outputs: tuple[str, ...] = ()) -> Op:
     """An operation that only a program has: it is no entry of the op table."""
     forward.__name__ = name
-    made = Op(forward, samples=())
+    made = Op(forward, samples=(), outputs=outputs)
     return Op.table.pop(made.name)
 
 
 TO_IMAGE = _fused("conv_transpose_of_put", _conv_transpose_of_put)
 TO_KERNEL = _fused("conv_kernel_of_put", _conv_kernel_of_put)
+POOLED = _fused("conv_max_pool", _conv_max_pool, ("y", "index"))
 
 
-def unpooled(program: Program) -> Program:
+def with_pools(program: Program) -> Program:
+    """The program with max pools, and their gradients, drawn into convolutions."""
+    return _pooled(dead_code(_unpooled(program)))
+
+
+def _pooled(program: Program) -> Program:
+    """The program with `max_pool` drawn into the convolution that nobody else reads."""
+    made, uses, ends = program.made_by(), program.uses(), set(program.ends())
+    gone: set[Step] = set()
+    for step in program.steps:
+        before = made.get(step.inputs[0]) if step.op.name == "max_pool" else None
+        if before is None or before.op.name not in ("conv", "conv_affine"):
+            continue
+        a, z = before.output, step.output
+        others = [s for s in uses[a] if s is not step]
+        places = [s for s in others if s.op.name == "max_pool_index" and s.inputs == (a, z)]
+        if a in ends or len(others) > 1 or len(places) < len(others):
+            continue
+        index = places[0].output if places else program.new(z.shape, "uint8")
+        params = {**before.params, "pool": step.params}
+        operands = [[packed(v.shape, v.dtype or "") for v in vs] for vs in (before.inputs, (z, index))]
+        request = Request(POOLED.name, tuple(operands[0]), tuple(operands[1]), params)
+        if LOWERED[POOLED.name](request, processor.target()) is not None:
+            before.op, before.params, before.outputs = POOLED, params, (z, index)
+            gone |= {step, *places}
+    program.steps = [step for step in program.steps if step not in gone]
+    return program
+
+
+def _unpooled(program: Program) -> Program:
     """The program with `pool_put` drawn into the gradients of the convolution that read it."""
     made, uses = program.made_by(), program.uses()
     puts = {s.output: s for s in program.steps if s.op.name == "pool_put"}
@@ -66,7 +111,7 @@ def unpooled(program: Program) -> Program:
             _draw_into_kernel(step, puts[step.inputs[1]])
         steps += new
     program.steps = steps
-    return dead_code(program)
+    return program
 
 
 def _masked(
