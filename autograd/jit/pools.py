@@ -81,7 +81,9 @@ def _pooled(program: Program) -> Program:
             continue
         index = places[0].output if places else program.new(z.shape, "uint8")
         params = {**before.params, "pool": step.params}
-        operands = [[packed(v.shape, v.dtype or "") for v in vs] for vs in (before.inputs, (z, index))]
+        operands = [
+            [packed(v.shape, v.dtype or "") for v in vs] for vs in (before.inputs, (z, index))
+        ]
         request = Request(POOLED.name, tuple(operands[0]), tuple(operands[1]), params)
         if LOWERED[POOLED.name](request, processor.target()) is not None:
             before.op, before.params, before.outputs = POOLED, params, (z, index)

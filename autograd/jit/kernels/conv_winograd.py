@@ -101,10 +101,7 @@ class _Writer:
     def function(self, inputs: Sequence[str], outputs: Sequence[str], *lines: str) -> str:
         """The kernel with the tiles it calls."""
         pointers = ", ".join([*(f"const {self.real} *restrict {x}" for x in inputs), *outputs])
-        head = (
-            f"KERNEL void {self.name}(long begin, long end,\n"
-            f"        {pointers}, char *work)"
-        )
+        head = f"KERNEL void {self.name}(long begin, long end,\n        {pointers}, char *work)"
         text = block(head, table("runs", [0]), *self.scratch.lines, *lines)
         return (
             "\n\n".join([*self.tiles.values(), f"/* ⟨told⟩; Winograd F(2x2, 3x3) */\n{text}"])

@@ -48,7 +48,9 @@ def conv_max_pool(request: Request, target: Target) -> Kernel | None:
     """The largest of each 2 × 2 results of conv, and which it is: where Winograd's blocks are the
     windows of the pool, these results are never written."""
     x, w, *bias = request.inputs
-    seen = windows(replace(request, outputs=request.outputs[:1]), x.shape, w.shape[:-2], w.shape[-1])
+    seen = windows(
+        replace(request, outputs=request.outputs[:1]), x.shape, w.shape[:-2], w.shape[-1]
+    )
     pool = request.params["pool"]
     plain = pool["size"] == pool["stride"] == (2, 2) and not any(map(any, pool["padding"]))
     if seen is None or not plain or not _by_winograd(request, seen, target):
@@ -56,9 +58,7 @@ def conv_max_pool(request: Request, target: Target) -> Kernel | None:
     relu = request.params.get("epilogue") == "relu"
     name = seen.label(request.op, bias=bool(bias), relu=relu)
     told = f"{request.op}: {seen.told()}"
-    return conv_winograd.write(
-        name, told, seen, target, bias=bool(bias), relu=relu, pool=True
-    )
+    return conv_winograd.write(name, told, seen, target, bias=bool(bias), relu=relu, pool=True)
 
 
 @lowers("conv_transpose")
