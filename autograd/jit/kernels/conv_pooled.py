@@ -20,7 +20,7 @@ from typing import Any
 
 from ...ops.window import places
 from ..kernel import Kernel, Request, Target
-from .conv_text import REGISTERS, Scratch, at, block
+from .conv_text import REGISTERS, Scratch, at, block, loop
 from .conv_windows import Pair, Windows, windows
 
 __all__ = ["CACHE", "Pooled", "pays"]
@@ -134,6 +134,16 @@ class Pooled:
         ends = (*image, *room) if back else (*room, *image)
         given = ", ".join(str(x) for x in (*ends, h, w // together, together * c * size))
         return f"copy_places({given});"
+
+    def turned(self, width: int, statement: str) -> str:
+        """The statement for each filter o, tap k, and channel l of part c, which has `width`: for a
+        part and a tap, filters and channels change places."""
+        parts, channels = self.room[2] // width, self.seen.channels
+        last = (
+            str(width) if channels == self.room[2] else f"least({width}, {channels} - c * {width})"
+        )
+        filters = loop("o", 0, self.seen.filters, 1, loop("l", 0, last, 1, statement))
+        return loop("c", 0, parts, 1, loop("k", 0, self.seen.taps, 1, filters))
 
     def kernel(self, arrays: Sequence[str], sums: tuple[int, ...], *lines: str) -> Kernel:
         """The kernel with this body."""

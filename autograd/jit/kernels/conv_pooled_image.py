@@ -16,6 +16,9 @@ from .conv_text import at, block, body, loop
 
 __all__ = ["conv_transpose_of_put"]
 
+BAND = 256 * 1024
+"""Bytes of an image that are worked on at a time: part of a usual second-level cache."""
+
 WORD = 64
 """So many filters at most are told by the bits of one word."""
 
@@ -66,13 +69,15 @@ class _Writer(Pooled):
             f"to + i * {self.steps[0] * self.row} + c * {self.lanes});"
             for rows, columns in self._pieces()
         ]
-        filters = loop("f", 0, self.groups, 1, loop("i", 0, height, 1, *add))
+        band = max(BAND // (self.steps[0] * self.row * size), 1)
+        rows = loop("i", "top", f"least(top + {band}, {height})", 1, *add)
+        filters = loop("c", 0, self.vectors, 1, loop("f", 0, self.groups, 1, rows))
         images = loop(
             "n", "begin", "end", 1,
             f"const {real} *given = g + n * {self.places * o};",
             f"const uint8_t *found = index + n * {self.places * o};",
             f"{real} *to = {image};", f"memset(to, 0, {whole} * sizeof *to);",
-            find, loop("c", 0, self.vectors, 1, filters), self.copy(back=True),
+            find, loop("top", 0, height, band, filters), self.copy(back=True),
         )  # fmt: skip
         arrays = [f"const {real} *restrict g", "const uint8_t *restrict index"]
         arrays += [f"const {real} *restrict w", f"{real} *restrict x"]
@@ -83,12 +88,12 @@ class _Writer(Pooled):
         """For each register of channels and each filter, the weights of all taps."""
         s, o = self.seen, self.seen.filters
         clear = f"memset(weights, 0, {self.vectors * o * self.packed} * sizeof *weights);"
-        to = f"weights[(c / {self.lanes} * {o} + o) * {self.packed} + k * {self.lanes} + c % "
-        pack = f"{to}{self.lanes}] = w[(k * {s.channels} + c) * {o} + o];"
-        return body(
-            clear if self.room[2] != s.channels else "",
-            loop("k", 0, s.taps, 1, loop("c", 0, s.channels, 1, loop("o", 0, o, 1, pack))),
+        pack = self.turned(
+            self.lanes,
+            f"weights[(c * {o} + o) * {self.packed} + k * {self.lanes} + l] = "
+            f"w[(k * {s.channels} + c * {self.lanes} + l) * {o} + o];",
         )
+        return body(clear if self.room[2] != s.channels else "", pack)
 
     def _pieces(self) -> list[tuple[range, range]]:
         """Rows and columns of what a window depends on, in pieces whose sums fit the registers."""

@@ -2,7 +2,8 @@
 
 One filter's weights, or as many as fit, stay in registers while one goes through some rows of the
 pool's windows, each of which adds the window of the image that its largest element came from.
-These rows stay in the first-level cache for all filters.
+These rows stay in the first-level cache for all filters; where they hold only some of the channels
+they are copied, since places far apart would share the sets of that cache.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class _Writer(Pooled):
         most = -(-taps // -(-taps // most))
         self.groups = [range(k, min(k + most, taps)) for k in range(0, taps, most)]
         """Which taps have their sums in registers at a time."""
+        self.line = self.room[1] * self.part  # a row of the image, for one part of the channels
+
+    def apart(self, i: int, j: int) -> int:
+        """How far a place lies behind another, in one part of the channels."""
+        return i * self.line + j * self.part
 
     def written(self) -> Kernel:
         """For each image: some rows of windows, and for these all filters."""
@@ -46,15 +52,27 @@ class _Writer(Pooled):
         kept = s.taps * self.part
         self.scratch.array("sums", self.parts * o * kept)
         image, some = self.image(), self._rows()
+        begin = [
+            f"const long rows = least({some}, {height} - top);",
+            f"const {real} *seen = from + top * {self.steps[0] * self.row};",
+        ]
+        if self.parts > 1:
+            high, more = self.steps[0], self.reach[0] - self.steps[0]
+            self.scratch.array("near", (some * high + more) * self.line)
+            sizes = [self.line, self.part, self.row, self.room[2]]
+            near, place, row, far = (n * s.itemsize for n in sizes)
+            begin += [
+                f"copy_places(near, {near}, {place}, seen + c * {self.part}, {row}, {far},",
+                f"            rows * {high} + {more}, {self.room[1]}, {place});",
+                "seen = near;",
+            ]
         calls = [
             f"{self._tile(group)}(\n"
-            f"    least({some}, {height} - top), from + top * {self.steps[0] * self.row} + "
-            f"c * {self.part},\n"
-            f"    given + top * {width * o} + o, found + top * {width * o} + o,\n"
+            f"    rows, seen, given + top * {width * o} + o, found + top * {width * o} + o,\n"
             f"    sums + (c * {o} + o) * {kept} + {group[0] * self.part});"
             for group in self.groups
         ]
-        filters = loop("c", 0, self.parts, 1, loop("o", 0, o, 1, *calls))
+        filters = loop("c", 0, self.parts, 1, *begin, loop("o", 0, o, 1, *calls))
         images = loop(
             "n", "begin", "end", 1, self.copy(back=False),
             f"const {real} *from = {image}, *given = g + n * {self.places * o};",
@@ -64,9 +82,11 @@ class _Writer(Pooled):
         clear = [f"memset(sums, 0, {self.parts * o * kept} * sizeof *sums);"]
         if self.copied:
             clear.append(f"memset(room, 0, {self.room[0] * self.row} * sizeof *room);")
-        turned = f"sums[(c / {self.part} * {o} + o) * {kept} + k * {self.part} + c % {self.part}]"
-        add = f"w[(k * {s.channels} + c) * {o} + o] += {turned};"
-        turn = loop("k", 0, s.taps, 1, loop("c", 0, s.channels, 1, loop("o", 0, o, 1, add)))
+        turn = self.turned(
+            self.part,
+            f"w[(k * {s.channels} + c * {self.part} + l) * {o} + o] += "
+            f"sums[(c * {o} + o) * {kept} + k * {self.part} + l];",
+        )
         arrays = [f"const {real} *restrict x", f"const {real} *restrict g"]
         arrays += ["const uint8_t *restrict index", f"{real} *restrict w"]
         return self.kernel(arrays, (0,), *clear, images, turn)
@@ -74,7 +94,7 @@ class _Writer(Pooled):
     def _rows(self) -> int:
         """Rows of windows at a time, all about as many."""
         s, (height, width) = self.seen, self.out
-        row = self.room[1] * self.part * s.itemsize
+        row = self.line * s.itemsize
         first = (self.reach[0] - self.steps[0]) * row  # of the image, beyond the steps
         more = self.steps[0] * row + width * s.filters * (s.itemsize + 1)
         most = min(max((CACHE - first) // more, 1), height)
@@ -88,7 +108,7 @@ class _Writer(Pooled):
         sums = [
             (
                 f"sum[{k * self.registers + v}]",
-                at("from", self.offset(*self.taps[group[k]]) + v * self.lanes),
+                at("from", self.apart(*self.taps[group[k]]) + v * self.lanes),
                 at("w", k * self.part + v * self.lanes),
             )
             for k, v in places
@@ -97,15 +117,15 @@ class _Writer(Pooled):
             f"KERNEL void {name}(\n        long rows, const {real} *restrict x, "
             f"const {real} *restrict g, const uint8_t *restrict index,\n"
             f"        {real} *restrict w)",
-            table("where", [self.offset(*corner) for corner in self.corners]),
+            table("where", [self.apart(*corner) for corner in self.corners]),
             f"{self.register} sum[{len(sums)}];",
             *[f"{sum_} = load{letter}({w});" for sum_, _, w in sums],
             loop("i", 0, "rows", 1, loop(
                 "j", 0, self.out[1], 1,
                 f"const long e = (i * {self.out[1]} + j) * {o};",
                 f"const {real} given = g[e];",
-                f"const {real} *from = x + i * {self.steps[0] * self.row} + "
-                f"j * {self.offset(0, self.steps[1])} + where[index[e]];",
+                f"const {real} *from = x + i * {self.apart(self.steps[0], 0)} + "
+                f"j * {self.apart(0, self.steps[1])} + where[index[e]];",
                 *[f"{sum_} += given * load{letter}({x});" for sum_, x, _ in sums],
             )),
             *[f"store{letter}({w}, {sum_});" for sum_, _, w in sums],

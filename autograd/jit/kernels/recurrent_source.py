@@ -114,7 +114,8 @@ $scratch
             gemm_column_sum_$f(rows, Z, dz, Z, gb, 1); //input
             const $real *before = n == N ? states + from * N * H : hs;
             for (long s = from; n < N && s < to; s++) /* some samples are not all of a step */
-                memcpy(hs + (s - from) * n * H, states + (s * N + first) * H, n * H * sizeof($real));
+                memcpy(hs + (s - from) * n * H, states + (s * N + first) * H,
+                       n * H * sizeof($real));
             gemm_tn_$f(H, Z, rows, before, H, $q, Z, gu, Z, gu, Z, product); /* gu += h^T dz */
             gemm_column_sum_$f(rows, Z, dq, Z, gb + Z, 1); //gru
         }
