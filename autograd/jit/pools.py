@@ -133,9 +133,9 @@ def _masked(
         ):
             continue
         y = found.inputs[1]
-        chosen, flowing = program.new(y.shape, y.dtype), program.new(g.shape, g.dtype)
         if not y.dtype == g.dtype == step.output.dtype:
             continue
+        chosen, flowing = program.new(y.shape, y.dtype), program.new(g.shape, g.dtype)
         return [
             Step(sign.op, (y,), sign.params, (chosen,), sign.place),
             Step(step.op, (g, chosen), step.params, (flowing,), step.place),

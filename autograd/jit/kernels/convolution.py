@@ -4,6 +4,7 @@
     3 × 3, unit stride, enough channels   Winograd's F(2 × 2, 3 × 3)    conv_winograd.py
     all others of one or two axes         register tiles                conv_direct.py
                                           and to the kernel             conv_weights.py
+    gradients of what a max pool follows  what the pool took            conv_pooled.py
 
 Besides the op's own params, a request may say `epilogue`: "relu" for conv and conv_affine, and
 `winograd`: False to have sums in the plain order.
