@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .loops import is_loop
+from .pools import with_pools
 from .program import Program
 
 __all__ = ["with_epilogues"]
@@ -26,4 +27,4 @@ def with_epilogues(program: Program) -> Program:
         before.outputs = (z,)
         gone.add(step)
     program.steps = [step for step in program.steps if step not in gone]
-    return program
+    return with_pools(program)

@@ -75,10 +75,12 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _softmax_cross_entropy(x: Any, index: Any) -> Any:
-    shifted = x - r.max(x, axis=-1, keepdims=True)
+    shifted, _ = _shifted(x, -1)  # as for the softmax of the gradient, which is then the same
     here = one_hot(index, classes=x.shape[-1], dtype="bool")
-    chosen = r.sum(e.where(here, shifted, 0.0), axis=-1)
-    return e.log(r.sum(e.exp(shifted), axis=-1)) - chosen
+    chosen = r.sum(e.where(here, shifted, 0.0), axis=-1, keepdims=True)
+    z = e.log(r.sum(e.exp(shifted), axis=-1, keepdims=True)) - chosen
+    z = e.where(e.abs(r.max(x, axis=-1, keepdims=True)) < math.inf, z, math.nan)
+    return reshape(z, shape=index.shape)
 
 
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:

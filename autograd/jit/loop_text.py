@@ -24,6 +24,9 @@ LONG = 2048
 """Sums of more float32 numbers than this are added up in float64."""
 STACK = 16384
 """Bytes of a row that may lie on the stack between two stages; more goes to scratch memory."""
+KEPT = {"bool": "int32"}
+"""What truth values are kept as between two stages: a pass that reads bytes beside float32 numbers
+would take four times as many columns at once, and run out of registers."""
 
 
 def number_text(var: Var, names: dict[Var, str]) -> Any:
@@ -112,10 +115,11 @@ class LoopText:
         plan, lines = self.loop.plan, []
         stages = 1 + max(plan.stage.values())
         crossing = self._crossing()
-        size = {v: self.cols * itemsize(v.dtype or "") for v in crossing}
+        kinds = {v: KEPT.get(v.dtype or "", v.dtype or "") for v in crossing}
+        size = {v: self.cols * itemsize(kind) for v, kind in kinds.items()}
         indent = "    " if self.flat else "        "
         for var in crossing:
-            kind, name = TYPES[var.dtype or ""], self._fresh("row")
+            kind, name = TYPES[kinds[var]], self._fresh("row")
             self.names[var] = name
             if sum(size.values()) > STACK:
                 lines.append(f"    {kind} *{name} = ({kind} *)(work + {self.work});")

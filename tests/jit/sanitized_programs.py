@@ -66,8 +66,14 @@ def odd_sizes() -> None:
         given = drawn(n, m), drawn(m, k), drawn(m), drawn(k)
         step = compiled(function, "native", *given)
         assert_near(step(*given), function(*given), 1e-4)
-    for side, channels, filters in ((9, 1, 3), (12, 16, 16), (14, 5, 33)):
-        layer = nn.Conv2D(filters, 3, padding="same", activation="relu")
+    plain = partial(nn.Conv2D, kernel_size=3, padding="same", activation="relu")
+    for side, channels, layer in (
+        (9, 1, plain(3)),
+        (12, 16, plain(16)),
+        (14, 5, plain(33)),
+        (13, 17, nn.Sequential([plain(35), nn.MaxPool2D(2)])),
+        (11, 50, nn.Sequential([nn.Conv2D(70, (2, 5)), nn.MaxPool2D(3, strides=2)])),
+    ):
         x = drawn(2, side, side, channels)
         layer(x)
         weights = list(layer.parameters())

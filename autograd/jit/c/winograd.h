@@ -49,8 +49,13 @@
         m0 += half, m1 = (m1 - m2) * 0.5f, m2 = half + m3;  \
     } while (0)
 
+/* a byte for each number of a register */
+typedef uint8_t bytes_f32 __attribute__((vector_size(VF)));
+typedef uint8_t bytes_f64 __attribute__((vector_size(VD)));
+
 #define REAL float
 #define VEC vf
+#define MASK vi
 #define LANES VF
 #define FN(name) name##_f32
 #define LOAD loadf
@@ -59,6 +64,7 @@
 #include "winograd_body.h"
 #undef REAL
 #undef VEC
+#undef MASK
 #undef LANES
 #undef FN
 #undef LOAD
@@ -67,6 +73,7 @@
 
 #define REAL double
 #define VEC vd
+#define MASK vl
 #define LANES VD
 #define FN(name) name##_f64
 #define LOAD loadd
@@ -75,6 +82,7 @@
 #include "winograd_body.h"
 #undef REAL
 #undef VEC
+#undef MASK
 #undef LANES
 #undef FN
 #undef LOAD

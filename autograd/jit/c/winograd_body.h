@@ -67,6 +67,36 @@ KERNEL void FN(winograd_result)(const REAL *restrict m, long plane, const REAL *
     }
 }
 
+/* The same for a whole block, of which only the largest number is kept, and which of the four it is:
+   the first that equals it, else the last. NaN counts as larger than any. */
+KERNEL void FN(winograd_largest)(const REAL *restrict m, long plane, const REAL *restrict bias,
+                                 int relu, REAL *restrict y, uint8_t *restrict index, long n) {
+    for (long start = 0; start < n; start += LANES) {
+        const long c = WITHIN(start, n);
+        VEC d[4][4], found[4];
+        UNROLL for (int p = 0; p < 4; p++)
+            UNROLL for (int q = 0; q < 4; q++) d[p][q] = LOAD(m + (p * 4 + q) * plane + c);
+        UNROLL for (int q = 0; q < 4; q++) WINOGRAD_RESULT(d[0][q], d[1][q], d[2][q], d[3][q]);
+        UNROLL for (int p = 0; p < 2; p++) {
+            WINOGRAD_RESULT(d[p][0], d[p][1], d[p][2], d[p][3]);
+            UNROLL for (int q = 0; q < 2; q++) {
+                if (bias) d[p][q] += LOAD(bias + c);
+                found[p * 2 + q] = relu ? RELU(d[p][q]) : d[p][q];
+            }
+        }
+        VEC most = found[0];
+        UNROLL for (int k = 1; k < 4; k++) {
+            const MASK more = (MASK)(found[k] > most) | (MASK)(found[k] != found[k]);
+            most = (VEC)((more & (MASK)found[k]) | (~more & (MASK)most));
+        }
+        MASK at = {0};
+        UNROLL for (int k = 2; k >= 0; k--) at = (at + 1) & (MASK)(found[k] != most);
+        STORE(y + c, most);
+        const FN(bytes) narrow = __builtin_convertvector(at, FN(bytes));
+        memcpy(index + c, &narrow, LANES);
+    }
+}
+
 /* A block of `rows` × `columns` (1 or 2) gradients with n channels, to 16 planes. */
 KERNEL void FN(winograd_gradient)(const REAL *restrict y, long row, long n, long rows,
                                   long columns, REAL *restrict out, long plane) {

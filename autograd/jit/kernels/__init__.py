@@ -3,6 +3,19 @@
 Importing this registers all of them.
 """
 
-from . import attention, convolution, draws, gemm, pooling, recurrent, rows
+from . import (
+    attention,
+    conv_pooled_image,
+    conv_pooled_weights,
+    convolution,
+    draws,
+    gemm,
+    pooling,
+    recurrent,
+    rows,
+)
 
-__all__ = ["attention", "convolution", "draws", "gemm", "pooling", "recurrent", "rows"]
+__all__ = [
+    "attention", "conv_pooled_image", "conv_pooled_weights", "convolution", "draws", "gemm",
+    "pooling", "recurrent", "rows",
+]  # fmt: skip

@@ -44,13 +44,15 @@ def suits(seen: Windows, target: Target) -> bool:
 
 def write(
     name: str, told: str, seen: Windows, target: Target, *, turned: bool = False,
-    bias: bool = False, relu: bool = False,
+    bias: bool = False, relu: bool = False, pool: bool = False,
 ) -> Kernel:  # fmt: skip
     """The kernel of conv, with a bias (O,) if there is one; turned, that of conv_transpose.
 
     The transpose is a convolution too: of y with zeros around it and the taps in reverse order.
+    With `pool` a block of results is a window of a max pool: the kernel gives the largest of each,
+    and as bytes which of the four it is.
     """
-    writer = _Results(name, seen, target, turned, bias, relu)
+    writer = _Results(name, seen, target, turned, bias, relu, pool)
     return _kernel(name, told, writer.source(), seen, writer)
 
 
@@ -96,13 +98,10 @@ class _Writer:
         self.scratch.array(name, 16 * (count + self.lanes))
         return count + self.lanes
 
-    def function(self, inputs: Sequence[str], output: str, *lines: str) -> str:
+    def function(self, inputs: Sequence[str], outputs: Sequence[str], *lines: str) -> str:
         """The kernel with the tiles it calls."""
-        pointers = ", ".join(f"const {self.real} *restrict {name}" for name in inputs)
-        head = (
-            f"KERNEL void {self.name}(long begin, long end,\n"
-            f"        {pointers}, {self.real} *restrict {output}, char *work)"
-        )
+        pointers = ", ".join([*(f"const {self.real} *restrict {x}" for x in inputs), *outputs])
+        head = f"KERNEL void {self.name}(long begin, long end,\n        {pointers}, char *work)"
         text = block(head, table("runs", [0]), *self.scratch.lines, *lines)
         return (
             "\n\n".join([*self.tiles.values(), f"/* ⟨told⟩; Winograd F(2x2, 3x3) */\n{text}"])
@@ -119,10 +118,11 @@ class _Results(_Writer):
     """The results of a convolution, or turned, of its transpose."""
 
     def __init__(
-        self, name: str, seen: Windows, target: Target, turned: bool, bias: bool, relu: bool
-    ) -> None:
+        self, name: str, seen: Windows, target: Target, turned: bool, bias: bool, relu: bool,
+        pool: bool,
+    ) -> None:  # fmt: skip
         super().__init__(name, seen, target)
-        self.turned, self.bias, self.relu = turned, bias, relu
+        self.turned, self.bias, self.relu, self.pool = turned, bias, relu, pool
         if turned:
             self.depth, self.width = seen.filters, seen.channels
             self.image, self.places = seen.out, seen.shape
@@ -130,6 +130,8 @@ class _Results(_Writer):
         else:
             self.depth, self.width = seen.channels, seen.filters
             self.image, self.places, self.before = seen.shape, seen.out, seen.before
+        if pool:  # of a last row or column that is no whole block nothing is needed
+            self.places = self.places[0] // 2 * 2, self.places[1] // 2 * 2
         self.panels = cut_panels(self.width, self.lanes)
 
     def source(self) -> str:
@@ -154,19 +156,30 @@ class _Results(_Writer):
         )  # fmt: skip
         bias = "b" if self.bias else "NULL"
         step = ow * self.width
-        results = loop(
-            "t", 0, "many", 1, *place,
-            f"winograd_result_{self.suffix}(found + t * {columns}, {m}, {bias}, {int(self.relu)},",
-            f"    {result} + n * {oh * step} + i * {step} + j * {self.width}, {step}, "
-            f"{self.width}, {oh} - i, {ow} - j);",
-        )  # fmt: skip
+        if self.pool:
+            write = [
+                f"winograd_largest_{self.suffix}(found + t * {columns}, {m}, {bias}, "
+                f"{int(self.relu)},",
+                f"    y + (first + t) * {self.width}, index + (first + t) * {self.width}, "
+                f"{self.width});",
+            ]
+        else:
+            write = [
+                *place,
+                f"winograd_result_{self.suffix}(found + t * {columns}, {m}, {bias}, "
+                f"{int(self.relu)},",
+                f"    {result} + n * {oh * step} + i * {step} + j * {self.width}, {step}, "
+                f"{self.width}, {oh} - i, {ow} - j);",
+            ]
+        results = loop("t", 0, "many", 1, *write)
         products = loop("k", 0, 16, 1, *[self._product(p, v, m, columns) for p in self.panels])
         inner = loop(
             "first", f"begin * {count}", f"end * {count}", together,
             f"long many = least({together}, end * {count} - first);", windows, products, results,
         )  # fmt: skip
         inputs = (image, "w", "b") if self.bias else (image, "w")
-        return self.function(inputs, result, kernel, inner)
+        outputs = [f"{self.real} *restrict {result}"] + ["uint8_t *restrict index"] * self.pool
+        return self.function(inputs, outputs, kernel, inner)
 
     def _kernel(self) -> str:
         """w, packed into panels that are transformed."""
@@ -258,7 +271,7 @@ class _Weights(_Writer):
             f"winograd_taps_{self.suffix}(sums + c * {columns}, {sums}, w + c * {s.filters}, "
             f"{s.channels * s.filters}, {s.filters});",
         )  # fmt: skip
-        return self.function(("x", "y"), "w", clear, inner, turn)
+        return self.function(("x", "y"), [f"{self.real} *restrict w"], clear, inner, turn)
 
     def _product(self, panel: Panel, v: int, g: int, columns: int) -> str:
         """Of plane k: windows times a panel of gradients, summed over the blocks."""

@@ -4,6 +4,7 @@
     3 × 3, unit stride, enough channels   Winograd's F(2 × 2, 3 × 3)    conv_winograd.py
     all others of one or two axes         register tiles                conv_direct.py
                                           and to the kernel             conv_weights.py
+    gradients of what a max pool follows  what the pool took            conv_pooled.py
 
 Besides the op's own params, a request may say `epilogue`: "relu" for conv and conv_affine, and
 `winograd`: False to have sums in the plain order.
@@ -11,11 +12,13 @@ Besides the op's own params, a request may say `epilogue`: "relu" for conv and c
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..kernel import Kernel, Request, Target, lowers
 from . import conv_depthwise, conv_direct, conv_scan, conv_weights, conv_winograd
 from .conv_windows import Windows, windows
 
-__all__ = ["conv", "conv_kernel", "conv_transpose"]
+__all__ = ["conv", "conv_kernel", "conv_max_pool", "conv_transpose"]
 
 
 def _by_winograd(request: Request, seen: Windows, target: Target) -> bool:
@@ -39,6 +42,24 @@ def conv(request: Request, target: Target) -> Kernel | None:
         return conv_winograd.write(name, told, seen, target, bias=bool(bias), relu=relu)
     plan = conv_scan.forward(seen)
     return conv_direct.write(name, told, plan, target, seen.flops, bias=bool(bias), relu=relu)
+
+
+@lowers("conv_max_pool")
+def conv_max_pool(request: Request, target: Target) -> Kernel | None:
+    """The largest of each 2 × 2 results of conv, and which it is: where Winograd's blocks are the
+    windows of the pool, these results are never written."""
+    x, w, *bias = request.inputs
+    seen = windows(
+        replace(request, outputs=request.outputs[:1]), x.shape, w.shape[:-2], w.shape[-1]
+    )
+    pool = request.params["pool"]
+    plain = pool["size"] == pool["stride"] == (2, 2) and not any(map(any, pool["padding"]))
+    if seen is None or not plain or not _by_winograd(request, seen, target):
+        return None
+    relu = request.params.get("epilogue") == "relu"
+    name = seen.label(request.op, bias=bool(bias), relu=relu)
+    told = f"{request.op}: {seen.told()}"
+    return conv_winograd.write(name, told, seen, target, bias=bool(bias), relu=relu, pool=True)
 
 
 @lowers("conv_transpose")

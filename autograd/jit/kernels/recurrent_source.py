@@ -109,11 +109,14 @@ $scratch
                     copy_row_$f(C, xs + row * C, gx + at * C); //input
                     copy_row_$f(C, x + at * C, xs + row * C); //input
                     add_row_$f(Z, dz + row * Z, sums + place_of(ids[at], V) * Z); //table
-                    copy_row_$f(H, states + (s * N + first + i) * H, hs + row * H);
                 }
             gemm_tn_$f(C, Z, rows, xs, C, dz, Z, gw, Z, gw, Z, product); /* gw += x^T dz */ //input
             gemm_column_sum_$f(rows, Z, dz, Z, gb, 1); //input
-            gemm_tn_$f(H, Z, rows, hs, H, $q, Z, gu, Z, gu, Z, product); /* gu += h^T dz */
+            const $real *before = n == N ? states + from * N * H : hs;
+            for (long s = from; n < N && s < to; s++) /* some samples are not all of a step */
+                memcpy(hs + (s - from) * n * H, states + (s * N + first) * H,
+                       n * H * sizeof($real));
+            gemm_tn_$f(H, Z, rows, before, H, $q, Z, gu, Z, gu, Z, product); /* gu += h^T dz */
             gemm_column_sum_$f(rows, Z, dq, Z, gb + Z, 1); //gru
         }
         memcpy(gh0 + first * H, dh, n * H * sizeof($real));
