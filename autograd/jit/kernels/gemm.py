@@ -14,7 +14,7 @@ from ..kernel import Kernel, Operand, Request, Target, lowers
 
 __all__ = ["gemm", "gemm_work"]
 
-DEEP = 256
+DEEP = 512
 """Steps of k at a time, GEMM_DEEP in c/gemm.h."""
 A_BLOCK = 240
 """Rows of A that are packed at a time, GEMM_A_BLOCK in c/gemm.h."""
