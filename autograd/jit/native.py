@@ -17,6 +17,7 @@ from backends import numpy as np
 
 from . import pool, processor
 from .build import build
+from .early import early
 from .epilogues import with_epilogues
 from .layout import Buffer, View, itemsize
 from .program import Program, Step, Var
@@ -39,7 +40,7 @@ class Native:
     kind = "native"
 
     def __init__(self, program: Program) -> None:
-        program = dead_code(recomputed(with_epilogues(with_tables(program))))
+        program = dead_code(recomputed(with_epilogues(with_tables(early(program)))))
         self.program = program
         self.schedule = Schedule(program, processor.target())
         self._make(render(self.schedule, DATA))
