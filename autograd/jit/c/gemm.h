@@ -42,6 +42,7 @@
 #endif
 #define GEMM_DEEP 512    /* steps of k at a time: a packed panel of B stays near the L1 cache */
 #define GEMM_A_BLOCK 240 /* rows of A packed at a time, in floats: they stay in the L2 cache */
+#define GEMM_NEAR 64     /* up to so many steps of k a tile of C is not worth fetching */
 #define GEMM_LINE 64     /* bytes of a line of the cache */
 #define GEMM_WORK (GEMM_DEEP * (2 * VB + 4 * GEMM_A_BLOCK))
 

@@ -6,9 +6,11 @@
 #include "gemm_lines.h"
 #ifndef GEMM_TILE
 /* what there is to do for each row r of a tile, of one vector or two */
-#define GEMM_BEGIN1(r, base, i) VEC s##r = {0}; __builtin_prefetch(c + r * ldc, 1);
-#define GEMM_BEGIN2(r, base, i)                                                                   \
-    GEMM_BEGIN1(r, base, i) VEC t##r = {0}; __builtin_prefetch(c + r * ldc + LANES, 1);
+#define GEMM_BEGIN1(r, base, i) VEC s##r = {0};
+#define GEMM_BEGIN2(r, base, i) VEC s##r = {0}, t##r = {0};
+#define GEMM_SOON1(r, base, i) __builtin_prefetch(c + r * ldc, 1);
+#define GEMM_SOON2(r, base, i)                                                                    \
+    __builtin_prefetch(c + r * ldc, 1), __builtin_prefetch(c + r * ldc + LANES, 1);
 #define GEMM_LOAD1 VEC x = GEMM_OF(b);
 #define GEMM_LOAD2 VEC x = GEMM_OF(b), y = GEMM_OF(b + LANES);
 #define GEMM_BY_ROW1(r, base, i) s##r += base[i * lda] * x;
@@ -25,6 +27,9 @@
         const REAL *a0 = a, *a3 = a + 3 * lda, *a6 = a + 6 * lda, *a9 = a + 9 * lda;              \
         __asm__("" : "+r"(a3), "+r"(a6), "+r"(a9)); /* not one pointer and many offsets */        \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
+        if (k > GEMM_NEAR) {                                                                      \
+            GEMM_ROWS_##ROWS(GEMM_SOON##V)                                                        \
+        }                                                                                         \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_ROW##V)                                         \
             b += ldb, a0++, a3++, a6++, a9++;                                                     \
@@ -36,6 +41,9 @@
     }                                                                                             \
     GEMM_SHARED void FN(gemm_tile_by_column_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                  \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
+        if (k > GEMM_NEAR) {                                                                      \
+            GEMM_ROWS_##ROWS(GEMM_SOON##V)                                                        \
+        }                                                                                         \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_COLUMN##V)                                      \
             b += ldb, a += lda;                                                                   \
