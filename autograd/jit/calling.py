@@ -10,13 +10,15 @@ from backends.c import TYPES
 from .kernel import Kernel
 from .layout import View, itemsize
 
-__all__ = ["Calling", "seconds"]
+__all__ = ["WAKES", "Calling", "seconds"]
 
 RATE = {"loop": 4e9, "kernel": 5e10}
 """About how many operations a second one core does, in a loop and in a kernel of its own."""
 
-PAYS = 100e-6
+WAKES = 100e-6
 """Below so many seconds of work a second thread would be woken in vain."""
+PAYS = 15e-6
+"""And below so many, a thread that is awake would be given a part in vain."""
 
 
 def seconds(kernel: Kernel) -> float:
@@ -37,12 +39,15 @@ class Calling:
     arguments: list[str]
     sums: dict[int, View]
     addresses: dict[int, str]
+    awake: bool
+    """Whether other kernels of the program keep the threads awake."""
 
     @property
     def threaded(self) -> bool:
         """Whether it is worth several threads."""
         whole = any(x.startswith("u[") for x in self.arguments)  # 64 bits, which no double holds
-        return self.kernel.rows > self.kernel.grain and seconds(self.kernel) > PAYS and not whole
+        pays = seconds(self.kernel) > (PAYS if self.awake else WAKES)
+        return self.kernel.rows > self.kernel.grain and pays and not whole
 
     @property
     def scratch(self) -> int:

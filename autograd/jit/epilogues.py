@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .loops import is_loop
-from .pools import with_pools
 from .program import Program
 
 __all__ = ["with_epilogues"]
@@ -27,4 +26,4 @@ def with_epilogues(program: Program) -> Program:
         before.outputs = (z,)
         gone.add(step)
     program.steps = [step for step in program.steps if step not in gone]
-    return with_pools(program)
+    return program

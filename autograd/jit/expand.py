@@ -83,6 +83,10 @@ def _softmax_cross_entropy(x: Any, index: Any) -> Any:
     return reshape(z, shape=index.shape)
 
 
+def _gelu(x: Any) -> Any:
+    return x * e.normal_cdf(x)
+
+
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     extra = x.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(
@@ -94,7 +98,7 @@ def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
 DEFINITIONS: dict[str, Callable[..., Any]] = {
     "mean": _mean, "var": _var, "std": _std, "norm": _norm, "softmax": _softmax,
     "log_softmax": _log_softmax, "logsumexp": _logsumexp, "sum_to": _sum_to,
-    "softmax_cross_entropy": _softmax_cross_entropy,
+    "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu,
 }  # fmt: skip
 for _name in (
     "softmax_cross_entropy_grad standardize standardize_grad layer_norm layer_norm_grad rms_norm "

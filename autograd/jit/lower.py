@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .early import early
 from .epilogues import with_epilogues
 from .kernel import Target
+from .pools import with_pools
 from .program import Program
 from .recompute import recomputed
 from .schedule import Schedule
@@ -13,6 +15,12 @@ from .tables import with_tables
 __all__ = ["lowered"]
 
 
+PASSES = (early, with_tables, with_epilogues, with_pools, recomputed, dead_code)
+
+
 def lowered(program: Program, target: Target) -> Schedule:
     """The schedule of a program for a processor; the program itself stays what it is."""
-    return Schedule(dead_code(recomputed(with_epilogues(with_tables(program.copy())))), target)
+    program = program.copy()
+    for change in PASSES:
+        program = change(program)
+    return Schedule(program, target)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .loops import REDUCTIONS, is_loop
 from .program import Program, Step, Var
 
-__all__ = ["recomputed"]
+__all__ = ["CHEAP", "is_view", "recomputed"]
 
 CHEAP = frozenset(
     """sign relu neg abs clip astype add sub mul equal not_equal less less_equal greater
@@ -28,7 +28,7 @@ def recomputed(program: Program) -> Program:
     at = {step: i for i, step in enumerate(program.steps)}
     operands = {step: step.inputs for step in program.steps}
     arrays = {step: [v for v in step.inputs if v.dtype is not None] for step in program.steps}
-    heavy = [i for i, step in enumerate(program.steps) if not is_loop(step) and not _is_view(step)]
+    heavy = [i for i, step in enumerate(program.steps) if not is_loop(step) and not is_view(step)]
 
     def kept(var: Var) -> bool:
         """Whether a variable lies in memory anyway."""
@@ -86,6 +86,6 @@ def _copies(
     return copies
 
 
-def _is_view(step: Step) -> bool:
+def is_view(step: Step) -> bool:
     """Whether the result may be another view of the operand."""
     return step.op.name in ("reshape", "transpose", "broadcast_to", "getitem", "flip", "detach")

@@ -10,7 +10,7 @@ from typing import Any
 from backends import c
 from backends.c import TYPES
 
-from .calling import Calling
+from .calling import WAKES, Calling, seconds
 from .kernel import Kernel
 from .layout import View, itemsize
 from .loop_text import LoopText, number_text
@@ -75,6 +75,8 @@ class _Renderer:
         self.headers: dict[str, None] = {"vectors": None, "maths": None}
         self.taken: set[str] = set()
         self.work = 0
+        calls = [kind.kernel for kind in schedule.order if isinstance(kind, Call)]
+        self.awake = any(seconds(kernel) > WAKES for kernel in calls)
         self.tasks: dict[str, str] = {}
         self.most = 0
         """The most arguments that a kernel on several threads has."""
@@ -238,7 +240,7 @@ class _Renderer:
     ) -> list[str]:  # fmt: skip
         """The lines that call a kernel, with a comment that says for which lines of the user's."""
         addresses = {place: self._address(view) for place, view in sums.items()}
-        calling = Calling(name, kernel, arguments, sums, addresses)
+        calling = Calling(name, kernel, arguments, sums, addresses, self.awake)
         self.kernels.append((replace(kernel, name=name), steps))
         self.work = max(self.work, calling.scratch)
         if not calling.threaded:

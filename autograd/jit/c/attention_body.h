@@ -32,6 +32,12 @@ KERNEL void FN(attention_turn)(long rows, long n, const REAL *from, long row, RE
     }
 }
 
+/* rows that are needed soon are fetched into the cache */
+INLINE void FN(attention_fetch)(long rows, long n, const REAL *from, long row) {
+    gemm_soon soon = FN(gemm_soon)(from, rows, n, row);
+    gemm_fetch(&soon, rows);
+}
+
 INLINE VEC FN(attention_load)(const REAL *p) { return *(const VEC *)p; }
 INLINE void FN(attention_store)(REAL *p, VEC x) { *(VEC *)p = x; }
 INLINE VEC FN(attention_choose)(MASK where, VEC yes, VEC no) {

@@ -40,8 +40,10 @@
 #define GEMM_HEIGHTS(X, V) X(6, V) X(4, V) X(2, V) X(1, V)
 #define GEMM_DOT_COLUMNS 2
 #endif
-#define GEMM_DEEP 256    /* steps of k at a time: a packed panel of B stays in the L1 cache */
+#define GEMM_DEEP 512    /* steps of k at a time: a packed panel of B stays near the L1 cache */
 #define GEMM_A_BLOCK 240 /* rows of A packed at a time, in floats: they stay in the L2 cache */
+#define GEMM_NEAR 64     /* up to so many steps of k a tile of C is not worth fetching */
+#define GEMM_LINE 64     /* bytes of a line of the cache */
 #define GEMM_WORK (GEMM_DEEP * (2 * VB + 4 * GEMM_A_BLOCK))
 
 /* When it pays, as measured, to take dot products of rows rather than pack a transposed B; to pack
@@ -147,6 +149,17 @@ static const int gemm_heights[] __attribute__((unused)) = {GEMM_HEIGHTS(GEMM_HEI
 #define GEMM_TILE_ARGUMENTS                                                                       \
     long k, const REAL *a, long lda, const REAL *b, long ldb, REAL *c, long ldc,                  \
         const REAL *init, long ldi
+
+/* Memory that is needed soon: rows of so many bytes, `row` bytes apart. It is fetched into the L2
+   cache while something else is computed, a few rows at a time. */
+typedef struct {
+    const char *at;
+    long rows, bytes, row;
+} gemm_soon;
+INLINE void gemm_fetch(gemm_soon *soon, long rows) {
+    for (; rows > 0 && soon->rows > 0; rows--, soon->rows--, soon->at += soon->row)
+        for (long i = 0; i < soon->bytes; i += GEMM_LINE) __builtin_prefetch(soon->at + i, 0, 2);
+}
 
 #define REAL float
 #define VEC vf

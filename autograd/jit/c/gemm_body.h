@@ -6,15 +6,19 @@
 #include "gemm_lines.h"
 #ifndef GEMM_TILE
 /* what there is to do for each row r of a tile, of one vector or two */
-#define GEMM_BEGIN1(r, base, i) VEC s##r = init ? GEMM_OF(init + r * ldi) : (VEC){0};
-#define GEMM_BEGIN2(r, base, i)                                                                   \
-    GEMM_BEGIN1(r, base, i) VEC t##r = init ? GEMM_OF(init + r * ldi + LANES) : (VEC){0};
+#define GEMM_BEGIN1(r, base, i) VEC s##r = {0};
+#define GEMM_BEGIN2(r, base, i) VEC s##r = {0}, t##r = {0};
+#define GEMM_SOON1(r, base, i) __builtin_prefetch(c + r * ldc, 1);
+#define GEMM_SOON2(r, base, i)                                                                    \
+    __builtin_prefetch(c + r * ldc, 1), __builtin_prefetch(c + r * ldc + LANES, 1);
 #define GEMM_LOAD1 VEC x = GEMM_OF(b);
 #define GEMM_LOAD2 VEC x = GEMM_OF(b), y = GEMM_OF(b + LANES);
 #define GEMM_BY_ROW1(r, base, i) s##r += base[i * lda] * x;
 #define GEMM_BY_ROW2(r, base, i) s##r += base[i * lda] * x, t##r += base[i * lda] * y;
 #define GEMM_BY_COLUMN1(r, base, i) s##r += a[r] * x;
 #define GEMM_BY_COLUMN2(r, base, i) s##r += a[r] * x, t##r += a[r] * y;
+#define GEMM_INIT1(r, base, i) s##r += GEMM_OF(init + r * ldi);
+#define GEMM_INIT2(r, base, i) GEMM_INIT1(r, base, i) t##r += GEMM_OF(init + r * ldi + LANES);
 #define GEMM_END1(r, base, i) GEMM_AT(c + r * ldc) = s##r;
 #define GEMM_END2(r, base, i) GEMM_AT(c + r * ldc) = s##r, GEMM_AT(c + r * ldc + LANES) = t##r;
 
@@ -23,17 +27,29 @@
         const REAL *a0 = a, *a3 = a + 3 * lda, *a6 = a + 6 * lda, *a9 = a + 9 * lda;              \
         __asm__("" : "+r"(a3), "+r"(a6), "+r"(a9)); /* not one pointer and many offsets */        \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
+        if (k > GEMM_NEAR) {                                                                      \
+            GEMM_ROWS_##ROWS(GEMM_SOON##V)                                                        \
+        }                                                                                         \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_ROW##V)                                         \
             b += ldb, a0++, a3++, a6++, a9++;                                                     \
+        }                                                                                         \
+        if (init) {                                                                               \
+            GEMM_ROWS_##ROWS(GEMM_INIT##V)                                                        \
         }                                                                                         \
         GEMM_ROWS_##ROWS(GEMM_END##V)                                                             \
     }                                                                                             \
     GEMM_SHARED void FN(gemm_tile_by_column_##ROWS##x##V)(GEMM_TILE_ARGUMENTS) {                  \
         GEMM_ROWS_##ROWS(GEMM_BEGIN##V)                                                           \
+        if (k > GEMM_NEAR) {                                                                      \
+            GEMM_ROWS_##ROWS(GEMM_SOON##V)                                                        \
+        }                                                                                         \
         GEMM_UNROLL for (long p = 0; p < k; p++) {                                                \
             GEMM_LOAD##V GEMM_ROWS_##ROWS(GEMM_BY_COLUMN##V)                                      \
             b += ldb, a += lda;                                                                   \
+        }                                                                                         \
+        if (init) {                                                                               \
+            GEMM_ROWS_##ROWS(GEMM_INIT##V)                                                        \
         }                                                                                         \
         GEMM_ROWS_##ROWS(GEMM_END##V)                                                             \
     }
@@ -42,12 +58,19 @@
 #define GEMM_NAME_BY_COLUMN(ROWS, V) FN(gemm_tile_by_column_##ROWS##x##V),
 #define GEMM_PACK_A(ROWS, _)                                                                      \
     for (; m - i >= ROWS; i += ROWS)                                                              \
-        for (long p = 0; p < k; p++, packed += ROWS)                                              \
-            memcpy(packed, a + p * lda + i, ROWS * sizeof(REAL));
+        for (long p = first; p < end; p++)                                                        \
+            memcpy(packed + i * k + p * ROWS, a + p * lda + i, ROWS * sizeof(REAL));
 #endif
 
 GEMM_HEIGHTS(GEMM_TILE, 2)
 GEMM_HEIGHTS(GEMM_TILE, 1)
+
+/* the memory of a matrix */
+INLINE gemm_soon FN(gemm_soon)(const REAL *at, long rows, long columns, long row) {
+    const long before = (uintptr_t)at % GEMM_LINE;
+    return (gemm_soon){(const char *)at - before, rows, columns * (long)sizeof(REAL) + before,
+                       row * (long)sizeof(REAL)};
+}
 
 typedef void FN(gemm_tile)(GEMM_TILE_ARGUMENTS);
 static FN(gemm_tile) *const FN(gemm_tiles_by_row)[] __attribute__((unused)) = {
@@ -57,12 +80,13 @@ static FN(gemm_tile) *const FN(gemm_tiles_by_column)[] __attribute__((unused)) =
 
 /* A panel, n columns wide. Where n is no multiple of LANES, b has zeros behind its columns and
    the tiles go by way of a small array. A packed A is a row of tiles, as high as those here, each
-   with column behind column. */
-GEMM_SHARED void FN(gemm_panel)(FN(gemm_tile) *const *tiles, int packed, long m, long n,
-                                GEMM_TILE_ARGUMENTS) {
+   with column behind column. What is needed soon is fetched between the tiles. */
+GEMM_SHARED void FN(gemm_panel)(FN(gemm_tile) *const *tiles, int packed, gemm_soon soon, long m,
+                                long n, GEMM_TILE_ARGUMENTS) {
     REAL part[GEMM_TALL * 2 * LANES];
     const long step = packed ? k : tiles == FN(gemm_tiles_by_row) ? lda : 1;
     const int vectors = n > LANES ? 2 : 1, full = n == vectors * LANES;
+    const long share = soon.rows * GEMM_TALL / m + 1;
     if (vectors == 2) tiles += sizeof gemm_heights / sizeof *gemm_heights;
     for (long i = 0, h = 0; i < m;) {
         const long rows = gemm_heights[h];
@@ -71,6 +95,7 @@ GEMM_SHARED void FN(gemm_panel)(FN(gemm_tile) *const *tiles, int packed, long m,
             continue;
         }
         const REAL *from = init ? init + i * ldi : NULL;
+        gemm_fetch(&soon, share);
         tiles[h](k, a + i * step, packed ? rows : lda, b, ldb, full ? c + i * ldc : part,
                  full ? ldc : 2 * LANES, full ? from : NULL, ldi);
         if (!full)
@@ -81,9 +106,17 @@ GEMM_SHARED void FN(gemm_panel)(FN(gemm_tile) *const *tiles, int packed, long m,
     }
 }
 
+/* Tiles of A, which lies transposed. It is read a few whole rows at a time: of a column of tiles
+   each row would be another line of the cache, and often of the same few places in it. */
 GEMM_SHARED void FN(gemm_pack_a)(long m, long k, const REAL *a, long lda, REAL *packed) {
-    long i = 0;
-    GEMM_HEIGHTS(GEMM_PACK_A, )
+    const long few = 8;
+    for (long first = 0, end; first < k; first = end) {
+        end = k - first < few ? k : first + few;
+        gemm_soon soon = FN(gemm_soon)(a + (first + 2 * few) * lda, few, m, lda);
+        gemm_fetch(&soon, few);
+        long i = 0;
+        GEMM_HEIGHTS(GEMM_PACK_A, )
+    }
 }
 
 /* how much of k at a time: equal parts */
@@ -156,13 +189,21 @@ INLINE void FN(gemm_any)(const int turned_a, int turned_b, long m, long n, GEMM_
                     first = n - width, columns = width;
                 const REAL *bj = turned_b ? b + first * ldb + p : b + p * ldb + first;
                 const int pack = pack_b || columns < width;
+                gemm_soon soon = {0};
+                if (pack_b && i == 0) { /* the next panel: later it lies in the L2 cache */
+                    const long x = j + width < n ? j + width : 0, q = x ? p : p + deep;
+                    const long right = n - x < width ? n - x : width;
+                    const long down = k - q < deep ? k - q : deep;
+                    soon = turned_b ? FN(gemm_soon)(b + x * ldb + q, right, down, ldb)
+                                    : FN(gemm_soon)(b + q * ldb + x, down, right, ldb);
+                }
                 if (turned_b)
                     FN(gemm_pack_panel_t)(columns, width, kp, bj, ldb, packed_b);
                 else if (pack)
                     FN(gemm_pack_panel_n)(columns, width, kp, bj, ldb, packed_b);
                 FN(gemm_panel)
-                (turned_a ? FN(gemm_tiles_by_column) : FN(gemm_tiles_by_row), pack_a, mi, columns,
-                 kp, pack_a ? packed_a : ai, lda, pack ? packed_b : bj, pack ? width : ldb,
+                (turned_a ? FN(gemm_tiles_by_column) : FN(gemm_tiles_by_row), pack_a, soon, mi,
+                 columns, kp, pack_a ? packed_a : ai, lda, pack ? packed_b : bj, pack ? width : ldb,
                  c + i * ldc + first, ldc, from ? from + first : NULL, p ? ldc : ldi);
             }
         }
@@ -178,7 +219,7 @@ INLINE void FN(gemm_any_packed)(const int turned_a, long m, long n, GEMM_TILE_AR
         for (long j = 0; j < n; j += 2 * LANES) {
             const long width = n - j > LANES ? 2 * LANES : LANES;
             FN(gemm_panel)
-            (turned_a ? FN(gemm_tiles_by_column) : FN(gemm_tiles_by_row), 0, m,
+            (turned_a ? FN(gemm_tiles_by_column) : FN(gemm_tiles_by_row), 0, (gemm_soon){0}, m,
              n - j < width ? n - j : width, kp, turned_a ? a + p * lda : a + p, lda,
              b + j * k + p * width, width, c + j, ldc, from ? from + j : NULL, p ? ldc : ldi);
         }

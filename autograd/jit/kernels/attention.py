@@ -18,6 +18,9 @@ from .places import INTEGERS, REALS, SUFFIXES, function, offset, pointer, sizes,
 SCORES = 1 << 17
 """Bytes of scores that are worked on together, unless the keys are very many."""
 
+FETCHED = 1 << 17
+"""Bytes of the next head that are fetched while one is computed, at most."""
+
 
 class Heads:
     """The heads of an attention: their sizes, and where they lie."""
@@ -49,13 +52,25 @@ class Heads:
         """From row to row of an array, in elements."""
         return self.arrays[name].strides[-2]
 
-    def head(self, name: str) -> str:
+    def head(self, name: str, number: str = "head") -> str:
         """C for a pointer to the rows of one head; NULL for a mask that is a number."""
         x = self.arrays[name]
         if name == "mask" and not self.masked:
             return "NULL"
         strides = spread(x, self.scores) if name in ("mask", "gmask") else x.strides
-        return pointer(name, "head", self.scores[:-2], strides[:-2])
+        return pointer(name, number, self.scores[:-2], strides[:-2])
+
+    def fetched(self, names: str) -> list[str]:
+        """Lines that fetch the next head's rows while this one is computed, if they are few."""
+        rows = {x: self.arrays[x].shape[-2:] for x in names.split()}
+        if self.size * sum(map(prod, rows.values())) > FETCHED:
+            return []
+        suffix = SUFFIXES[self.dtype]
+        lines = [
+            f"attention_fetch_{suffix}({n}, {width}, {self.head(x, 'next')}, {self.row(x)});"
+            for x, (n, width) in rows.items()
+        ]
+        return ["const long next = head + 1 < end ? head + 1 : head;", *lines]
 
     def mask(self, name: str) -> tuple[int, int]:
         """From query to query and from key to key of a mask, in elements."""
@@ -120,11 +135,13 @@ def attention(request: Request, target: Target) -> Kernel | None:
     real, name = REALS[heads.dtype], tagged(heads.name("attention"), request, target)
     lines = [
         *heads.shape,
-        "for (long head = begin; head < end; head++)",
+        "for (long head = begin; head < end; head++) {",
+        *[f"    {line}" for line in heads.fetched("q k v")],
         f"    attention_head_{SUFFIXES[heads.dtype]}(",
         *[f"        {'&shape, ' * (x == 'q')}{heads.head(x)}," for x in ("q", "k", "v", "mask")],
         f"        {heads.head('z')},",
         f"        logs + head * {heads.queries}, work);",
+        "}",
     ]
     inputs, outputs = dict.fromkeys(("q", "k", "v", "mask"), real), {"z": real, "logs": real}
     return Kernel(
@@ -158,12 +175,14 @@ def attention_grad(request: Request, target: Target) -> Kernel | None:
         f"    {', '.join(rows)},",
         f"    .gmask_query = {query}, .gmask_key = {key}}};",
         *["if (begin == 0) *gmask = 0; /* one number for all scores */"] * (wanted and not masked),
-        "for (long head = begin; head < end; head++)",
+        "for (long head = begin; head < end; head++) {",
+        *[f"    {line}" for line in heads.fetched("q k v g")],
         f"    attention_grad_head_{SUFFIXES[heads.dtype]}(",
         f"        &shape, &grad, {heads.head('g')},",
         f"        logs + head * {heads.queries},",
         *[f"        {heads.head(x)}," for x in ("q", "k", "v", "mask", "gq", "gk", "gv")],
         f"        {heads.head('gmask') if masked else 'NULL'}, work);",
+        "}",
     ]
     given, made = dict.fromkeys(inputs.split(), real), dict.fromkeys(outputs, real)
     wide = max(heads.width, heads.value_width)

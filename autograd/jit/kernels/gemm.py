@@ -14,7 +14,7 @@ from ..kernel import Kernel, Operand, Request, Target, lowers
 
 __all__ = ["gemm", "gemm_work"]
 
-DEEP = 256
+DEEP = 512
 """Steps of k at a time, GEMM_DEEP in c/gemm.h."""
 A_BLOCK = 240
 """Rows of A that are packed at a time, GEMM_A_BLOCK in c/gemm.h."""
@@ -152,7 +152,11 @@ def gemm(
     name += "_bias" * bias + "_over_k" * over_k + "_sum" * column_sum
     if not natural(p):
         name += f"_{zlib.crc32(repr(p).encode()):08x}"
-    body = over_steps(p, form, f) if over_k else over_rows(p, form, f, bias)
+    by_columns = p.n > p.m and not p.axes and not over_k
+    if by_columns:
+        body = over_columns(p, form, f, bias)
+    else:
+        body = over_steps(p, form, f) if over_k else over_rows(p, form, f, bias)
     if column_sum:
         once = (
             f"gemm_column_sum_{f}(end - begin, {p.n}, b + begin * {p.b[1]}, {p.b[1]}, sum, 1);"
@@ -172,12 +176,17 @@ def gemm(
         f"    long begin, long end, {', '.join(arrays)}, char *work) {{\n"
         f"{body}}}\n"
     )
-    high = tall(target)
+    if by_columns:
+        rows, grain = p.n, 2 * target.lanes(a.dtype)
+    elif over_k:
+        rows, grain = p.k, 64
+    else:
+        rows, grain = p.matrices * p.m, p.m if p.axes and p.m < 4 * tall(target) else 4
     return Kernel(
         name,
         source,
-        rows=p.k if over_k else p.matrices * p.m,
-        grain=64 if over_k else p.m if p.axes and p.m < 4 * high else high,
+        rows=rows,
+        grain=grain,
         work=gemm_work(target, p.a[0] == "t"),
         flops=2 * p.matrices * p.m * p.n * p.k,
         headers=("vectors", "gemm"),
@@ -219,6 +228,17 @@ def over_rows(p: Product, form: str, f: str, bias: bool) -> str:
         f"                    a{at['a']} + row * {p.a_row}, {p.a[1]}, b{at['b']}, {p.b[1]},\n"
         f"                    c{at['c']} + row * {p.c_row}, {p.c_row}, {init}, work);\n"
         f"    }}\n"
+    )
+
+
+def over_columns(p: Product, form: str, f: str, bias: bool) -> str:
+    """The body of a kernel for some columns of C: of a wide C threads rather share B than A."""
+    assert p.a
+    assert p.b
+    init = "bias + begin, 0" if bias else "NULL, 0"
+    return (
+        f"    gemm_{form}_{f}({p.m}, end - begin, {p.k}, a, {p.a[1]}, b + begin * {p.b_column}, "
+        f"{p.b[1]},\n                c + begin, {p.c_row}, {init}, work);\n"
     )
 
 
