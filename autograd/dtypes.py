@@ -50,6 +50,9 @@ def space(*raws: Any) -> Any:
 def agree(op: Op, nodes: tuple[Node, ...]) -> tuple[Any, ...]:
     """The raw operands, converted so that their dtypes agree, or an error naming them."""
     raws = [x.raw for x in nodes]
+    kinds = {(raw.__class__, dtype_of(raw)) for raw in raws}
+    if len(kinds) == 1 and None not in next(iter(kinds)):  # arrays of one dtype, as most often
+        return tuple(raws)
     arrays = [raw for raw in raws if dtype_of(raw) is not None]
     if not arrays:
         return tuple(raws)

@@ -16,7 +16,7 @@ from . import functions, names
 from .dtypes import DEFAULT, dtype_of, is_float
 from .errors import AutogradError, DTypeError, GraphError, ShapeError
 from .intake import array_of
-from .node import WATCHED, Node, Op, current, tick
+from .node import NO_PARAMS, WATCHED, Node, Op, current, tick
 from .operators import Operators, recorded
 from .ops import shape as shapes
 from .reverse import sweep
@@ -80,7 +80,9 @@ class Tensor(Operators):
     def of(cls, raw: Any, requires_grad: bool = False) -> Tensor:
         """A Tensor that holds just this raw array, without a copy."""
         z: Tensor = object.__new__(cls)
-        z._leaf(raw, requires_grad)
+        z.raw, z.requires_grad, z.order = raw, requires_grad, tick()
+        z.op, z.inputs, z.params = None, (), NO_PARAMS
+        z._grad = z.code = z.scope = z.extra = None
         return z
 
     # --- what it is ---

@@ -20,6 +20,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
+from operator import is_
 from types import MethodType, ModuleType
 from typing import Any
 
@@ -40,7 +41,7 @@ from .scalar import ScalarProgram
 from .simplify import simplified
 from .told import Told
 
-__all__ = ["MISS", "CaptureError", "Jitted", "finite", "jit"]
+__all__ = ["CaptureError", "Jitted", "finite", "jit"]
 
 KEPT = 16
 """Specialisations of one function that are kept; the least recently used goes."""
@@ -60,14 +61,17 @@ class Jitted(Told):
     when they come for the first time.
     """
 
+    MISS = MISS
+    """What `attempt` returns where the call has to run as it stands."""
+
     def __init__(
         self, function: Callable[..., Any], strict: bool = True, at_once: bool = False
     ) -> None:
         update_wrapper(self, function)
         self.function, self.strict, self.at_once = function, strict, at_once
         self.known: OrderedDict[Any, list[Bound]] = OrderedDict()
-        self.last: tuple[list[Any], Bound] | None = None
-        """The specialisation that ran last, and the facts then."""
+        self.last: tuple[tuple[list[Any], list[Any]], Bound] | None = None
+        """The specialisation that ran last; the surroundings then, and what was outside."""
         self.reason: str | None = None
         """Why it runs as it stands, if it cannot be compiled."""
         self.outside = Outside(function)
@@ -97,24 +101,24 @@ class Jitted(Told):
             return self._scalar(args, kwargs)
         flat = not kwargs and all(x.__class__ is Tensor for x in args)
         leaves: Any = args if flat else flatten((args, kwargs))
-        now = [*_surroundings(), *self.outside()]
+        facts = around, things = _surroundings(), self.outside.objects()
         last = self.last
-        if last is not None and flat and now == last[0]:
+        if last is not None and flat and around == last[0][0] and all(map(is_, things, last[0][1])):
             result = last[1].call(leaves)
             if result is not MISS:
                 return result if result is not FAILED else MISS
-        key = _known_as(leaves, now, args, kwargs)
+        key = _known_as(leaves, [*around, *self.outside()], args, kwargs)
         for bound in self.known.get(key, ()):
             result = bound.call(leaves)
             if result is not MISS:
                 self.known.move_to_end(key)
-                self.last = (now, bound) if flat else None
+                self.last = (facts, bound) if flat else None
                 return result if result is not FAILED else MISS
         if mode() == "off" or key not in self.known and not self._at_once(leaves):
             self._meet(key)
             return MISS
         made = self._compiled(key, args, kwargs)
-        self.last = (now, made) if flat and made is not None else None
+        self.last = (facts, made) if flat and made is not None else None
         result = made.call(leaves) if made is not None else FAILED
         return MISS if result is FAILED else result
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Sequence
-from types import CodeType, ModuleType
+from types import CellType, CodeType, ModuleType
 from typing import Any
 
 __all__ = ["Outside"]
@@ -39,22 +39,27 @@ class Outside:
     def objects(self) -> list[Any]:
         """What it finds."""
         if self.names is None:  # by the first call all is there
-            found = [name for name in _globals(self.code) if name in self.space]
-            self.names = [n for n in found if not isinstance(self.space[n], ModuleType)]
-        space = self.space
-        objects = [space.get(name) for name in self.names]
-        for cell in self.cells:
-            try:
-                objects.append(cell.cell_contents)
-            except ValueError:  # not bound yet
-                objects.append(None)
-        return objects
+            known = [name for name in _globals(self.code) if name in self.space]
+            self.names = [n for n in known if not isinstance(self.space[n], ModuleType)]
+        found: list[Any] = [*map(self.space.get, self.names)]
+        try:
+            return [*found, *[cell.cell_contents for cell in self.cells]]
+        except ValueError:  # some are not bound yet
+            return [*found, *map(_content, self.cells)]
 
     def changed(self, before: Sequence[Any], now: Sequence[Any]) -> str:
         """The names of what is not as it was."""
         names = [*(self.names or ()), *(self.code.co_freevars if self.code else ())]
         told = [n for n, a, b in zip(names, before, now, strict=True) if a is not b and a != b]
         return ", ".join(told)
+
+
+def _content(cell: CellType) -> Any:
+    """What a cell holds, or None."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _globals(code: CodeType | None) -> list[str]:

@@ -144,7 +144,9 @@ class Data:
         return one
 
     def __len__(self) -> int:
-        return self.first.shape[0]
+        x = self.x  # what `first` finds, most often, without the call
+        samples: int = (x if x.__class__ is Tensor else self.first).raw.shape[0]
+        return samples
 
     def __iter__(self) -> Iterator[Any]:
         yield self.x

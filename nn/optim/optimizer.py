@@ -263,15 +263,15 @@ class Optimizer:
 
     def _numbers(self) -> dict[str, Any]:
         """The numbers of the next step, by group, as it is taken."""
-        lr, decay = self.lr, self.weight_decay
-        rates = [self._rate(options.get("lr", lr)) for options in self._own]
+        lr, decay = self._rate(self._lr), self.weight_decay
+        rates = [self._rate(options.get("lr", lr)) for options in self._own] if self._own else []
         self.steps += 1
         found: dict[str, Any] = {}
         for i in range(len(self.groups)):
-            if self._own:
+            if rates:
                 lr, decay = rates[i], self._own[i].get("weight_decay", self.weight_decay)
-            pull, shrink = self.decays(lr, decay)
-            own = {"pull": pull, "shrink": shrink, **self.scalars(lr, decay)}
+            own = self.scalars(lr, decay)
+            own["pull"], own["shrink"] = self.decays(lr, decay)
             if len(self.groups) == 1:
                 return own
             found |= {self._mark(i) + key: value for key, value in own.items()}

@@ -79,16 +79,18 @@ class Steps:
     def _run(self, name: str, function: Callable[..., Any], batch: Data) -> Any:
         if not self.on:
             return None
-        from autograd.jit import MISS, Jitted
-
-        if name not in self.functions:
-            self.functions[name] = Jitted(function, strict=False, at_once=True)
-        jitted = self.functions[name]
+        jitted = self.functions.get(name) or self._made(name, function)
         if batch.weight is None and batch.y.__class__ is batch.x.__class__ is Tensor:
             found = jitted.attempt(batch.x, batch.y)
         else:
             found = jitted.attempt(*batch)
-        return None if found is MISS else found
+        return None if found is jitted.MISS else found
+
+    def _made(self, name: str, function: Callable[..., Any]) -> Jitted:
+        from autograd.jit import Jitted
+
+        made = self.functions[name] = Jitted(function, strict=False, at_once=True)
+        return made
 
     # --- what is compiled ---
 

@@ -39,10 +39,11 @@ class Tally:
     def add(self, loss: Tensor, weight: float, prediction: Tensor, target: Tensor) -> None:
         """Take in a batch, whose loss counts `weight` times."""
         if self.metrics:
+            raw = prediction.raw
             # only the arrays are kept, not the graph behind them
-            self.predictions.append(Tensor.of(prediction.raw))
+            self.predictions.append(prediction if prediction.op is None else Tensor.of(raw))
             self.targets.append(target)
-            self.numbers += prediction.size
+            self.numbers += raw.size
             if self.numbers > CHUNK:
                 self.measure()
         if is_on_host(loss):
