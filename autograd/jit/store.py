@@ -32,7 +32,7 @@ LIMIT = 500 * 10**6
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 NEW = ".new-"  # what is not yet whole
-DAY = 86400.0
+HOUR, DAY = 3600.0, 86400.0
 PATIENCE = 120.0
 """Seconds to wait for another process that builds the same program, before building it too."""
 
@@ -145,7 +145,7 @@ class Store:
         library.replace(path)
         self._write(self.folder / f"{name}.c", source)
         self.write_note(name, told)
-        self.trim(LIMIT, but=name)
+        self._trim_now_and_then(but=name)
         return path
 
     def _library(self, name: str, digest: object) -> Path:
@@ -229,6 +229,13 @@ class Store:
         for path in self.folder.iterdir():
             _remove(path)
         return found
+
+    def _trim_now_and_then(self, but: str) -> None:
+        """Trim, unless that was done within the hour: to look at thousands of files takes time."""
+        mark = self.folder / "trimmed"
+        if _age(mark) > HOUR:
+            mark.touch(mode=0o600)
+            self.trim(LIMIT, but)
 
     def trim(self, limit: int, but: str = "") -> None:
         """Remove what was left over by processes that died, and the oldest beyond `limit` bytes."""

@@ -57,6 +57,8 @@ class Compiled:
         self.checked = False
         self.jit = jit
         self.steps: Steps | None = None
+        self.times = 1
+        """How many steps in time a sample has, if it is a sequence."""
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy has: all but functions that were compiled for this very model."""
@@ -72,6 +74,7 @@ class Compiled:
         with no_grad(), training(False), quiet():
             for given in filter(None, (data, *others)):
                 sample = given.part(0, 1)
+                self.times = sample.first.shape[1] if sample.first.ndim > 1 else 1
                 try:
                     prediction, _ = self.measure(model, sample)
                     if not self.loss.checked:
@@ -88,7 +91,7 @@ class Compiled:
         """The compiled functions for this model, switched on where they are wanted and pay."""
         if self.steps is None:
             self.steps = Steps(model, self)
-        on = pays(model, batches, size) if self.jit == "auto" else bool(self.jit)
+        on = pays(model, batches, size, self.times) if self.jit == "auto" else bool(self.jit)
         self.steps.on = on and self.scale is None
         return self.steps
 

@@ -23,19 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Steps", "pays"]
 
-OVERHEAD, PER_WEIGHT = 1.5e-4, 1e-10
-"""Seconds that a batch takes uncompiled, about: for itself, and per weight and sample."""
+OVERHEAD, PER_STEP, PER_WEIGHT = 1.5e-4, 4e-5, 1e-10
+"""Seconds that a batch takes uncompiled, about: for itself, for each step in time of a recurrent
+layer, and per weight and sample."""
 
 WORTH = 0.3
 """So many seconds without compilation are worth the wait for a compiler."""
 
 
-def pays(model: Module, batches: int | None, size: int) -> bool:
-    """Whether compiling pays for so many batches of this size; where nobody knows, no."""
+def pays(model: Module, batches: int | None, size: int, times: int = 1) -> bool:
+    """Whether compiling pays for so many batches of this size; where nobody knows, no.
+
+    Samples have so many steps in time, if the model has recurrent layers (they have `gates`).
+    """
     if batches is None:
         return False
     weights = sum(p.size for p in model.parameters())
-    return batches * (OVERHEAD + PER_WEIGHT * weights * size) > WORTH
+    recurrent = sum(hasattr(module, "gates") for module in model.modules())
+    once = OVERHEAD + PER_STEP * times * recurrent + PER_WEIGHT * weights * size
+    return batches * once > WORTH
 
 
 class Steps:
