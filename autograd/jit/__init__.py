@@ -41,7 +41,7 @@ from .scalar import ScalarProgram
 from .simplify import simplified
 from .told import Told
 
-__all__ = ["CaptureError", "Jitted", "finite", "jit"]
+__all__ = ["CaptureError", "Jitted", "finite", "holds", "jit"]
 
 KEPT = 16
 """Specialisations of one function that are kept; the least recently used goes."""
@@ -252,6 +252,13 @@ def finite(x: Tensor) -> Tensor:
     if watcher is not None:
         watcher.finite.append(x)
     return x
+
+
+def holds(condition: Tensor) -> None:
+    """On condition that all of these truth values are true: else the call is taken back, too."""
+    watcher = current().watcher
+    if watcher is not None:
+        watcher.finite.append(condition)
 
 
 def jit(function: Callable[..., Any]) -> Jitted:

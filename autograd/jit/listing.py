@@ -27,7 +27,10 @@ def listing(program: Program, words: Words, name: str) -> str:
         origin = words.origin(step)
         steps.append((_said(step, words), *_kind(step.output), origin.what, origin.line))
     ends = [shortened(f"  return {', '.join(map(words.title, program.results))}", WIDE)]
-    ends += [f"  check {words.title(var)} is finite" for var in program.checks]
+    ends += [
+        f"  check {words.title(var)} is {'true' if var.dtype == 'bool' else 'finite'}"
+        for var in program.checks
+    ]
     for leaf, var in program.gradients:
         if var is not None:
             ends.append(f"  {words.leaf(leaf)}.grad ← {words.title(var)}")

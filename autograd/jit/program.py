@@ -114,7 +114,7 @@ class Program:
     writes: list[Write] = field(default_factory=list)
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)
     checks: list[Var] = field(default_factory=list)
-    """What must be finite, or the run counts for nothing."""
+    """What must be finite or, if truth values, true: else the run counts for nothing."""
     backend: str = "numpy"
     """Where its arrays live."""
     count: int = 0

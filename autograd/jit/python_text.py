@@ -198,7 +198,9 @@ class PythonText:
     def _ends(self) -> list[str]:
         program, lines = self.program, [""]
         for var in program.checks:
-            lines.append(f"    if not np.isfinite({self._says(var)}).all():")
+            says = self._says(var)
+            held = says if var.dtype == "bool" else f"np.isfinite({says})"
+            lines.append(f"    if not {held}.all():")
             lines.append('        raise FloatingPointError("not finite: nothing is assigned")')
         several = len(program.results) > 1
         for i, var in enumerate(program.results):

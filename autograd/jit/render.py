@@ -144,8 +144,9 @@ class _Renderer:
             view = self.schedule.views[var]
             kind, n = TYPES[view.buffer.dtype], math.prod(view.shape)
             lines.append(f"    for (long i = 0; i < {n}; i++)")
+            holds = "" if view.buffer.dtype == "bool" else "isfinite"
             lines.append(
-                f"        if (!isfinite(((const {kind} *){self._address(view)})[i])) return 1;"
+                f"        if (!{holds}(((const {kind} *){self._address(view)})[i])) return 1;"
             )
         if any("checks" in kernel.headers for kernel, _ in self.kernels):
             lines.append("    if (glassgrad_bad) return glassgrad_bad = 0, 1;")

@@ -1192,3 +1192,35 @@ def test_printing_while_recording_shows_what_there_is(capsys: pytest.CaptureFixt
     told = capsys.readouterr().out
     assert "0." not in told
     assert "being recorded" in told
+
+
+@by_mode
+@pytest.mark.parametrize("bad", [2.0, -1.0, np.nan, np.inf])
+def test_what_a_loss_refuses_is_refused_by_a_compiled_step_which_changes_nothing(
+    bad: float, mode: str
+) -> None:
+    model = nn.Sequential([nn.Dense(2, activation="sigmoid", input_shape=(3,))])
+    optimizer, loss_of = nn.SGD(model.parameters(), 0.1), nn.BinaryCrossentropy()
+
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        loss = loss_of(model(x), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    x, labels = tensor(4, 3), np.ones((4, 2), "float32")
+    step = compiled(function, mode, x, Tensor(labels))
+    before = raws(list(model.parameters()))
+    labels[2, 1] = bad
+    with running(mode), pytest.raises(autograd.DomainError, match=r"y_true\[2, 1\]"):
+        step(x, Tensor(labels))
+    scaled = jit(lambda p, by: nn.BinaryCrossentropy()(p * by, p))
+    probable = Tensor([0.5, 0.75])
+    with running(mode):
+        scaled(probable, 1.0)
+        if not np.isnan(bad):
+            with pytest.raises(autograd.DomainError, match="which is no probability"):
+                scaled(probable, bad)
+    for was, is_ in zip(before, raws(list(model.parameters())), strict=True):
+        np.testing.assert_array_equal(was, is_)

@@ -51,7 +51,9 @@ def lowered(program: Program, xp: Any) -> Lines:
 def _checks(lines: Lines) -> None:
     lines.place = None
     for var in dict.fromkeys(lines.program.checks):
-        if not is_array(var) or var.dtype in PLAIN and math.prod(var.shape) == 1:
+        if var.dtype == "bool":
+            text = "if not {0}.all(): return None"
+        elif not is_array(var) or var.dtype in PLAIN and math.prod(var.shape) == 1:
             lines.bind("isfinite", math.isfinite)
             value = "{0}.item()" if is_array(var) else "{0}"
             text = f"if not isfinite({value}): return None"
