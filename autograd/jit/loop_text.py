@@ -92,8 +92,7 @@ class LoopText:
 
     def _pointer(self, view: View) -> str:
         """The name of the argument for this memory."""
-        buffer, start = view.buffer.root()
-        key = buffer, start + view.offset
+        key = view.root()
         if key not in self.known:
             self.known[key] = f"a{len(self.pointers)}"
             self.pointers.append(view)

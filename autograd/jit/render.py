@@ -179,7 +179,7 @@ class _Renderer:
 
     # --- kernels ---
 
-    def _kernel(self, kind: Any) -> list[str]:
+    def _kernel(self, kind: Loop | Call | Fill) -> list[str]:
         """The lines that call a kernel, whose function is written if it is new."""
         if isinstance(kind, Fill):
             return [self._fill(kind.view, kind.value)]
@@ -271,8 +271,8 @@ class _Renderer:
 
     def _address(self, view: View) -> str:
         """The address of a view's first element."""
-        buffer, start = view.buffer.root()
-        offset = (start + view.offset) * itemsize(buffer.dtype)
+        buffer, start = view.root()
+        offset = start * itemsize(buffer.dtype)
         if buffer.kind == "temporary":
             return f"(arena + {buffer.offset + offset})"
         return f"(g[{buffer.order}] + {offset})" if offset else f"g[{buffer.order}]"
