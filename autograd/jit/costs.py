@@ -9,7 +9,8 @@ from typing import Any
 
 from .layout import View, itemsize
 from .program import Program, Step, Var
-from .schedule import Call, Fill, Host, Loop, Schedule
+from .schedule import Call, Fill, Host, Kind, Loop, Schedule
+from .schedule.kinds import arrays
 from .words import Words
 
 __all__ = ["KernelFacts", "kernels_of", "steps_of"]
@@ -94,11 +95,11 @@ def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, texts)))
 
 
-def _where(kind: Any) -> str:
+def _where(kind: Kind) -> str:
     return {Loop: "loop", Call: "kernel", Host: "NumPy", Fill: "fill"}[type(kind)]
 
 
-def _steps(kind: Any) -> list[Step]:
+def _steps(kind: Kind) -> list[Step]:
     if isinstance(kind, Fill):
         return []
     return list(kind.steps) if isinstance(kind, Loop) else [kind.step]
@@ -107,7 +108,7 @@ def _steps(kind: Any) -> list[Step]:
 # --- operations ---
 
 
-def _flops(kind: Any, kernel: Any) -> int | None:
+def _flops(kind: Kind, kernel: Any) -> int | None:
     if isinstance(kind, Loop):
         return sum(map(_in_loop, kind.steps))
     if isinstance(kind, Call):
@@ -133,16 +134,14 @@ def _counted(step: Step) -> int | None:
 # --- bytes ---
 
 
-def _traffic(schedule: Schedule, kind: Any) -> tuple[int, int]:
+def _traffic(schedule: Schedule, kind: Kind) -> tuple[int, int]:
     """Bytes that a kernel reads and writes."""
     if isinstance(kind, Fill):
         return 0, math.prod(kind.view.shape) * itemsize(kind.view.buffer.dtype)
     if isinstance(kind, Loop):
-        own = {step.output for step in kind.steps}
-        outside = [v for v in kind.reads() if schedule.base.get(v, v) not in own]
-        return _touched(schedule, outside), _touched(schedule, kind.outputs)
-    outputs = [v for v in kind.step.outputs if v.dtype is not None]
-    return _touched(schedule, kind.reads()), _touched(schedule, outputs)
+        read = schedule.from_outside(kind)
+        return _touched(schedule, read), _touched(schedule, kind.outputs)
+    return _touched(schedule, kind.reads()), _touched(schedule, arrays(kind.step.outputs))
 
 
 def _touched(schedule: Schedule, found: Iterable[Var]) -> int:
@@ -150,10 +149,9 @@ def _touched(schedule: Schedule, found: Iterable[Var]) -> int:
     parts: dict[Any, int] = {}
     for var in found:
         view: View = schedule.views[var]
-        buffer, start = view.buffer.root()
+        key = view.root()
         lengths = [n for n, s in zip(view.shape, view.strides, strict=True) if s]
-        size = math.prod(lengths) * itemsize(buffer.dtype)
-        key = buffer, start + view.offset
+        size = math.prod(lengths) * itemsize(view.buffer.dtype)
         parts[key] = max(parts.get(key, 0), size)
     return sum(parts.values())
 

@@ -10,7 +10,9 @@ from backends import numpy as np
 from .kernel import Operand
 from .program import Step
 
-__all__ = ["VIEWS", "Buffer", "View", "packed_strides", "viewed"]
+__all__ = [
+    "Buffer", "View", "element_strides", "itemsize", "may_alias", "packed_strides", "viewed",
+]  # fmt: skip
 
 VIEWS = frozenset("reshape transpose broadcast_to getitem flip identity detach".split())
 """Ops whose result can be another view of the same elements."""
@@ -41,6 +43,11 @@ class Buffer:
             buffer = buffer.within[0]
         return buffer, start
 
+    def meets(self, other: Buffer) -> bool:
+        """Whether it has elements in common with another of its dtype."""
+        (x, i), (y, k) = self.root(), other.root()
+        return x is y and i < k + other.size and k < i + self.size
+
     @property
     def bytes(self) -> int:
         """How much memory it takes."""
@@ -61,6 +68,11 @@ def packed_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+def element_strides(raw: Any) -> tuple[int, ...]:
+    """The strides of an array, in elements."""
+    return tuple([s // raw.itemsize for s in raw.strides])
+
+
 @dataclass(frozen=True)
 class View:
     """Elements of a buffer: the first at `offset`, the others by strides, all in elements."""
@@ -75,6 +87,11 @@ class View:
         """All of a buffer, in C order."""
         return cls(buffer, 0, shape, packed_strides(shape))
 
+    def root(self) -> tuple[Buffer, int]:
+        """The buffer that really exists, and where in it this view begins, in elements."""
+        buffer, start = self.buffer.root()
+        return buffer, start + self.offset
+
     @property
     def contiguous(self) -> bool:
         """Whether its elements lie one behind the other, in C order."""
@@ -86,13 +103,16 @@ class View:
         return Operand(self.shape, self.buffer.dtype, self.strides)
 
 
+def may_alias(step: Step) -> bool:
+    """Whether an op moves no element, so that its result may be a view."""
+    return step.op.name in VIEWS and len(step.inputs) == 1 and step.inputs[0].dtype is not None
+
+
 def viewed(step: Step, view: View) -> View | None:
-    """The result of an op as a view of its operand; None where elements must move.
+    """The result of an op that may alias, as a view of its operand; None if elements must move.
 
     NumPy itself says which, on an array of bytes with these strides that is never read.
     """
-    if step.op.name not in VIEWS or len(step.inputs) > 1:
-        return None
     memory = np.lib.stride_tricks.as_strided(np.empty(1, "i1"), view.shape, view.strides)
     if step.op.name == "reshape":
         try:

@@ -8,7 +8,7 @@ from .kernel import Target
 from .pools import with_pools
 from .program import Program
 from .recompute import recomputed
-from .schedule import Schedule
+from .schedule import Schedule, scheduled
 from .simplify import dead_code
 from .tables import with_tables
 
@@ -23,4 +23,4 @@ def lowered(program: Program, target: Target) -> Schedule:
     program = program.copy()
     for change in PASSES:
         program = change(program)
-    return Schedule(program, target)
+    return scheduled(program, target)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .layout import Buffer
 from .packing import packed
-from .schedule import Fill, Loop, Schedule
+from .schedule import Call, Fill, Kind, Loop, Schedule
+from .schedule.kinds import arrays
 
 __all__ = ["lifetimes", "plan_memory"]
 
@@ -29,20 +28,15 @@ def lifetimes(schedule: Schedule) -> dict[Buffer, tuple[int, int]]:
     return found
 
 
-def _touched(schedule: Schedule, kind: Any) -> list[Buffer]:
+def _touched(schedule: Schedule, kind: Kind) -> list[Buffer]:
     """The buffers that a kernel reads or writes."""
     views = schedule.views
     if isinstance(kind, Fill):
         return [kind.view.buffer]
     if isinstance(kind, Loop):
-        own = {s.output for s in kind.steps}
-        outside = [v for v in kind.reads() if schedule.base.get(v, v) not in own]
-        return [views[v].buffer for v in (*outside, *kind.outputs)]
-    inputs = getattr(kind, "inputs", None)
-    read = [view.buffer for view in inputs] if inputs is not None else [
-        views[v].buffer for v in kind.reads()
-    ]  # fmt: skip
-    return [*read, *[views[v].buffer for v in kind.step.outputs if v.dtype is not None]]
+        return [views[v].buffer for v in (*schedule.from_outside(kind), *kind.outputs)]
+    read = kind.inputs if isinstance(kind, Call) else [views[v] for v in kind.reads()]
+    return [view.buffer for view in (*read, *[views[v] for v in arrays(kind.step.outputs)])]
 
 
 def plan_memory(schedule: Schedule) -> int:

@@ -187,7 +187,7 @@ class Native:
 
     def _array(self, view: View) -> Any:
         """The elements of a view, as an array on their memory."""
-        buffer, start = view.buffer.root()
+        buffer, start = view.root()
         dtype = np.dtype(backends.dtype(buffer.dtype))
         memory = (
             self.arena[buffer.offset : buffer.offset + buffer.bytes]
@@ -195,7 +195,7 @@ class Native:
             else self.outside[buffer.order]
         )
         return np.ndarray(
-            view.shape, dtype, memory, (start + view.offset) * dtype.itemsize,
+            view.shape, dtype, memory, start * dtype.itemsize,
             tuple([s * dtype.itemsize for s in view.strides]),
         )  # fmt: skip
 

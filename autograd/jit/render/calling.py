@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from backends.c import TYPES
 
-from .kernel import Kernel
-from .layout import View, itemsize
+from ..kernel import Kernel
+from ..layout import View, itemsize
 
 __all__ = ["WAKES", "Calling", "seconds"]
 
