@@ -26,6 +26,9 @@ __all__ = ["SELECTORS", "Recorder", "pull", "scalar_pull"]
 SELECTORS = ("condition", "index")
 """Inputs of these names choose elements; their dtype need not agree with the others'."""
 
+WIDE = ("logs",)
+"""Inputs of these names keep their dtype, which is wider than that of half-precision operands."""
+
 _HERE = dirname(abspath(__file__))
 HOUSE = frozenset(
     join(_HERE, f"{name}.py")
@@ -234,7 +237,7 @@ def _arrays(op: Op, fixed: list[str], rest: str) -> list[str]:
         ]
     raws = [f"{x}_" for x in fixed]
     lines = [f"{x}_ = {x}.raw" for x in fixed]
-    alike = [x for x in fixed if x not in SELECTORS]
+    alike = [x for x in fixed if x not in (*SELECTORS, *WIDE)]
     if len(alike) > 1:
         first = alike[0]
         same = " and ".join(

@@ -11,11 +11,14 @@ from . import names
 from .errors import GraphError, ShapeError
 from .explain import reraise
 from .node import EVERYTHING, Freed, Node, Op, Scope, State, _state, current, history
-from .ops.shape import astype, sum_to
+from .ops.shape import astype, detach, sum_to
 from .record import pull
 from .several import Bundle, add_parts, filled, parts_of
 
-__all__ = ["sweep"]
+__all__ = ["CUT", "sweep"]
+
+CUT = (None, detach)
+"""The op of what no gradient flows through: a leaf, or what is cut off, where that is recorded."""
 
 
 def sweep(
@@ -56,7 +59,9 @@ def sweep(
             if node not in found:
                 continue
             op = node.op
-            if op is None:  # one that was assigned since is younger than what was made of it
+            if (
+                op is None or op is detach
+            ):  # `op in CUT`, faster; one that was assigned since is younger than what was made of it
                 continue
             if node.extra:
                 if "hooks" in node.extra:
@@ -77,7 +82,7 @@ def sweep(
                 if op.keeps:  # which a result that nobody asked about would keep alive
                     node.raw = node.raw[: len(op.outputs)]
         for node in found:
-            if node.op is None and node.extra and "hooks" in node.extra:
+            if node.op in CUT and node.extra and "hooks" in node.extra:
                 found[node] = _hooked(node, found[node], recorded)
     except Exception as error:
         reraise(node, error)

@@ -19,7 +19,7 @@ from .intake import array_of
 from .node import NO_PARAMS, WATCHED, Node, Op, current, tick
 from .operators import Operators, recorded
 from .ops import shape as shapes
-from .reverse import sweep
+from .reverse import CUT, sweep
 from .several import Bundle
 
 
@@ -311,7 +311,7 @@ class Tensor(Operators):
         watcher = current().watcher
         given = {id(seed.raw)}
         for node, g in found.items():
-            if node.op is None:
+            if node.op in CUT:
                 if node.requires_grad:
                     if watcher is not None:
                         watcher.gradient(node)

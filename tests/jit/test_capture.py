@@ -1224,3 +1224,18 @@ def test_what_a_loss_refuses_is_refused_by_a_compiled_step_which_changes_nothing
                 scaled(probable, bad)
     for was, is_ in zip(before, raws(list(model.parameters())), strict=True):
         np.testing.assert_array_equal(was, is_)
+
+
+@by_mode
+def test_a_tensor_that_is_cut_off_in_the_function_is_a_leaf_there(mode: str) -> None:
+    def function(x: Tensor) -> tuple[Tensor, Tensor]:
+        h = (x * 2).detach().requires_grad_()
+        loss = (h**3).sum()
+        loss.backward()
+        assert h.grad is not None
+        return loss, h.grad * 2
+
+    step = compiled(function, mode, tensor(3))
+    for seed in range(2):
+        x = tensor(3, seed=seed)
+        assert_near(step(x), function(x), NEAR)
