@@ -174,3 +174,16 @@ def test_nan_infinity_and_the_like(mode: str, make: Any, dtype: str) -> None:
             np.testing.assert_allclose(a.raw, b.raw, rtol=near, atol=1e-37, err_msg=told)
         else:
             np.testing.assert_array_equal(a.raw, b.raw, err_msg=told)
+
+
+@by_mode
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_attention_in_half_precision(dtype: str, mode: str) -> None:
+    def function(*given: Tensor) -> list[Tensor]:
+        points = [x.detach().requires_grad_() for x in given]
+        z = Op.table["attention"](*points, 0.0, causal=True)
+        return [z, *gradients(z.sum(), points)]
+
+    random = np.random.default_rng(0)
+    given = [Tensor(random.normal(size=(2, 5, 8)), dtype=dtype) for _ in range(3)]
+    assert_near(compiled(function, mode, *given)(*given), function(*given), 2e-2)
