@@ -59,9 +59,8 @@ def sweep(
             if node not in found:
                 continue
             op = node.op
-            if (
-                op is None or op is detach
-            ):  # `op in CUT`, faster; one that was assigned since is younger than what was made of it
+            # what was assigned since is younger than what was made of it
+            if op is None or op is detach:  # `op in CUT`, faster
                 continue
             if node.extra:
                 if "hooks" in node.extra:
