@@ -13,12 +13,13 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from backends import namespaces, python
+from backends import BackendError, namespaces, python
 from backends import numpy as np
 
 from .. import names
 from ..calls import flatten, rebuild
-from ..dtypes import DEFAULT, dtype_of, name_of
+from ..dtypes import DEFAULT, agree, dtype_of, name_of
+from ..errors import DTypeError
 from ..explain import explain
 from ..node import NO_PARAMS, Node, Op, history, record_everything, tick
 from ..ops.index import getitem
@@ -26,6 +27,7 @@ from ..ops.shape import detach, reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
 from ..value import Value
+from .agree import alike
 from .errors import CaptureError, TooEarly
 from .hollow import Hollow, filled, outcome
 from .program import Place, Program, Step, Var, Write
@@ -170,6 +172,8 @@ class Capture:
         try:
             raw = outcome(op, [x.raw for x in inputs], params)
         except Exception as error:  # of operands that have no names
+            if isinstance(error, (DTypeError, BackendError)):  # which says it with the names
+                agree(op, tuple([inputs[i] for i in alike(op, len(inputs))]))
             cause = error.__context__
             raise explain(
                 op, inputs, params, cause if isinstance(cause, Exception) else error

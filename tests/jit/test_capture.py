@@ -1323,3 +1323,42 @@ def test_arguments_without_a_hash_are_refused() -> None:
 def test_values_beside_tensors_are_refused() -> None:
     with pytest.raises(CaptureError, match="argument 0 is a Value"):
         jit(lambda a, x: (a * 2, x * 3))(autograd.Value(2.0), tensor(3))
+
+
+def test_dtypes_that_do_not_fit_are_told_with_names_and_shapes() -> None:
+    def function(x: Tensor) -> Tensor:
+        return x * weights
+
+    weights, x = Tensor(np.ones(3)), tensor(2, 3)
+    told = []
+    for call in (function, jit(function)):
+        with pytest.raises(autograd.DTypeError) as error:
+            call(x)
+        told.append(str(error.value))
+    assert "weights  (3,) float64" in told[1]
+    assert told[1].count("(2, 3) float32") == 1
+
+
+@by_mode
+def test_complex_numbers_meet_python_numbers(mode: str) -> None:
+    z = Tensor(np.array([1 + 2j, 3 - 1j], "complex64"))
+    step = compiled(lambda z: z + 1.5, mode, z)
+    np.testing.assert_allclose(step(z).numpy(), z.numpy() + 1.5)
+
+
+STREAMS: dict[str, Callable[[], Any]] = {
+    "bits": lambda: autograd.random.bits(3),
+    "permutation": lambda: autograd.random.permutation(3),
+    "seed": lambda: autograd.seed(3),
+    "state": autograd.random.state,
+    "set_state": lambda: autograd.random.set_state({}),
+    "using": lambda: autograd.random.using(autograd.random.Generator(0)).__enter__(),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_a_recording_cannot_show_of_the_random_stream_is_refused(name: str) -> None:
+    before = autograd.random.state()
+    with pytest.raises(CaptureError, match=f"random.{name}"):
+        jit(lambda x: (STREAMS[name](), x * 2)[1])(tensor(3))
+    assert autograd.random.state() == before
