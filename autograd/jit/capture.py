@@ -82,6 +82,8 @@ class Capture:
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
         self.made: list[weakref.ref[Hollow]] = []
+        self.orders: dict[Node, int] = {}
+        """The order that each leaf had before it was assigned, or got a gradient."""
         self.undone: list[Callable[[], None]] = []
         self.returned: list[Any] = []
         self.gradients: list[tuple[Node, Any]] = []
@@ -92,7 +94,7 @@ class Capture:
             with record_everything(self):
                 returned = function(*rebuild(args, iter(nodes)))
             self.returned = flatten(returned)
-            self.gradients = [(leaf, leaf._grad) for leaf in self.before]
+            self.gradients = [(leaf, leaf._grad) for leaf in self.before if self.lives(leaf)]
             if self.reason is not None:  # the function caught the error that said so
                 raise CaptureError(self.reason)
             self.program = _Reader(self).program
@@ -106,6 +108,10 @@ class Capture:
             for undo in reversed(self.undone):
                 undo()
             self._let_go()
+
+    def lives(self, leaf: Node) -> bool:
+        """Whether a leaf was there before the call, or is given to it; not made by the call."""
+        return leaf in self.arguments or self.orders[leaf] < self.start
 
     def _let_go(self) -> None:
         """Forget the graph: the program has what it needs.
@@ -221,6 +227,12 @@ class Capture:
     def assigns(self, leaf: Tensor, data: Any, at: Any) -> None:
         """A leaf would get new data now, and does so in the program."""
         order = leaf.order
+        self.orders.setdefault(leaf, order)
+        if at is not ... and leaf.raw.__class__ is Hollow:
+            self.refuse(
+                f"assign: a part of {names.describe(leaf)}, which is made of a computed tensor",
+                "Choose with autograd.where instead.",
+            )
         self.undone.append(lambda: setattr(leaf, "order", order))
         if isinstance(data, (bool, int, float)):
             data = Tensor.of(data)
@@ -235,6 +247,7 @@ class Capture:
     def gradient(self, leaf: Node) -> Any:
         """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
         if leaf not in self.before:
+            self.orders.setdefault(leaf, leaf.order)
             if leaf in self.substitutes:
                 self.refuse(
                     f"backward comes to argument {self.arguments[leaf]}, which was computed "
@@ -258,6 +271,7 @@ class Capture:
     def forgets_gradient(self, leaf: Node) -> None:
         """The gradient of a leaf is about to be set to None, whatever it was."""
         if leaf not in self.before:
+            self.orders.setdefault(leaf, leaf.order)
             self._keep(leaf)
             self.before[leaf] = ABSENT
 

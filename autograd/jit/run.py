@@ -45,7 +45,8 @@ class Bound:
         read = {v.value for v in program.given if v.source == "gradient"}
         self.gradients = [
             (leaf, leaf in read)
-            for leaf, before in capture.before.items() if leaf in read or before is None
+            for leaf, before in capture.before.items()
+            if capture.lives(leaf) and (leaf in read or before is None)
         ]  # fmt: skip
         self.names: dict[str, Any] = {
             "MISS": MISS, "FAILED": FAILED, "Tensor": Tensor, "tick": tick, "run": self.runner.run,

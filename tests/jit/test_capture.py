@@ -1200,7 +1200,7 @@ def test_printing_while_recording_shows_what_there_is(capsys: pytest.CaptureFixt
 @by_mode
 def test_a_tensor_made_of_an_argument_or_of_what_was_computed_is_no_constant(mode: str) -> None:
     def function(x: Any, a: float) -> list[Any]:
-        twice = Tensor(x * 2 if isinstance(x, Tensor) else x)
+        twice = Tensor(Tensor(x) * 2)
         leaf = Tensor(twice.sin(), requires_grad=True)
         (leaf * leaf).sum().backward()
         return [twice * 3, Tensor(a) + twice, Tensor(x, dtype="float64"), leaf, leaf.grad]
@@ -1362,3 +1362,17 @@ def test_what_a_recording_cannot_show_of_the_random_stream_is_refused(name: str)
     with pytest.raises(CaptureError, match=f"random.{name}"):
         jit(lambda x: (STREAMS[name](), x * 2)[1])(tensor(3))
     assert autograd.random.state() == before
+
+
+@by_mode
+def test_gradients_of_leaves_that_the_function_makes_end_with_the_call(mode: str) -> None:
+    def function(x: Tensor) -> list[Any]:
+        w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        (w * w * x).sum().backward()
+        return [w * 1, w.grad]
+
+    step = compiled(function, mode, tensor(3))
+    with running(mode):
+        for i in range(3):
+            assert_near(step(tensor(3, seed=i)), function(tensor(3, seed=i)), NEAR)
+    assert len(specialisations(step)) == 1
