@@ -80,4 +80,7 @@ def _plain(data: Any) -> Any:
             f"Tensor: a list holds {names.describe(data)}, which was computed; a new tensor would "
             "cut it off unnoticed. Use autograd.stack(list), or x.detach() if that is meant."
         )
+    watcher = current().watcher
+    if watcher is not None:
+        watcher.looks_at(data, "Tensor([…]), where autograd.stack([…]) would not,")
     return namespaces[type(data.raw)].to_host(data.raw)

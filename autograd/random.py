@@ -123,6 +123,7 @@ def _generator() -> Generator:
 @contextmanager
 def using(generator: Generator) -> Iterator[Generator]:
     """Draw from this generator inside the block, whatever other threads and tasks do."""
+    _unrecorded("using draws from another stream", "Enter the block outside.")
     token = _own.set(generator)
     try:
         yield generator
@@ -136,17 +137,20 @@ def seed(n: int) -> None:
     All threads share one generator, unless they are `using` their own. Its first seed is taken
     from the operating system.
     """
+    _unrecorded("seed begins a stream", "Begin it outside.")
     _generator().restart(n)
 
 
 def state() -> dict[str, Any]:
     """Where the stream stands, as something JSON can hold."""
+    _unrecorded("state() is asked where the stream stands", "Ask it outside.")
     generator = _generator()
     return {"algorithm": ALGORITHM, "key": generator.key, "position": generator.position}
 
 
 def set_state(state: dict[str, Any]) -> None:
     """Go on from where `state()` was read."""
+    _unrecorded("set_state moves the stream", "Move it outside.")
     if not isinstance(state, dict) or state.get("algorithm") != ALGORITHM:
         raise ValueError(f"random: state() returns a state of {ALGORITHM}, this is {state!r}")
     _generator().restart(state["key"], state["position"])
@@ -158,8 +162,7 @@ def set_state(state: dict[str, Any]) -> None:
 def bits(n: int, backend: str | None = None) -> Tensor:
     """The next n words of the stream, (n,) uint32."""
     _, n = _sized(n)
-    if current().watcher is not None:
-        current().watcher.refuse("random.bits draws words", "Draw numbers, with random.uniform.")
+    _unrecorded("bits draws words", "Draw numbers, with random.uniform.")
     return Tensor.of(_generator().take(_space(backend), n).copy())
 
 
@@ -230,8 +233,16 @@ def permutation(n: int) -> Any:
     """
     host = backends.get("numpy")
     _, n = _sized(n)
+    _unrecorded("permutation draws words", "Draw it outside, and pass it as an argument.")
     keys = doubled(_generator().take(host, 2 * n))
     return host.argsort(keys, kind="stable")
+
+
+def _unrecorded(what: str, mend: str) -> None:
+    """Refuse what no recording of a function can show, where there is one."""
+    watcher = current().watcher
+    if watcher is not None:
+        watcher.refuse(f"random.{what}", mend)
 
 
 def _sized(shape: Any) -> tuple[tuple[int, ...], int]:

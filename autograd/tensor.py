@@ -69,7 +69,12 @@ class Tensor(Operators):
         backend: str | None = None,
         name: str | None = None,
     ) -> None:
-        self._leaf(array_of(data, dtype, backend), False)
+        watcher = current().watcher if isinstance(data, Node) else None
+        if watcher is None:
+            raw = array_of(data, dtype, backend)
+        else:
+            raw = watcher.copied(self, data, dtype, backend)
+        self._leaf(raw, False)
         self.made_by(sys._getframe(1))
         if requires_grad:
             self.requires_grad_()

@@ -32,7 +32,7 @@ from ..tensor import Tensor
 from ..value import Value
 from . import outcomes
 from .capture import Capture
-from .compare import difference
+from .compare import difference, unlike
 from .errors import CaptureError, TooEarly
 from .outside import Outside
 from .run import FAILED, MISS, Bound
@@ -108,6 +108,11 @@ class Jitted(Told):
             if result is not MISS:
                 return result if result is not FAILED else MISS
         key = _known_as(leaves, [*around, *self.outside()], args, kwargs)
+        try:
+            hash(key)
+        except TypeError:
+            self._give_up(_unhashable(leaves))
+            return MISS
         for bound in self.known.get(key, ()):
             result = bound.call(leaves)
             if result is not MISS:
@@ -156,7 +161,7 @@ class Jitted(Told):
         if len(known) >= VARIANTS:
             self._give_up("what it depends on changes from call to call")
             return None
-        program, different = None, ""
+        program, template, different = None, None, ""
         for _ in range(TRIALS):
             try:
                 capture = Capture(lambda a, k: self.function(*a, **k), (args, kwargs), self.strict)
@@ -166,11 +171,11 @@ class Jitted(Told):
                 self._give_up(capture.reason or "it cannot be recorded")
                 return None
             if program is not None:
-                told = difference(program, capture.program)
+                told = difference(program, capture.program) or unlike(template, capture.template)
                 if told is None:
                     break
                 different = told
-            program = capture.program
+            program, template = capture.program, capture.template
         else:
             self._give_up(f"it computes something else in each call: {different}")
             return None
@@ -232,6 +237,15 @@ def _key(x: Any) -> Any:
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         return x.shape, x.dtype, x.__class__
     return type(x), x
+
+
+def _unhashable(leaves: Any) -> str:
+    """Why no program can be found for these arguments."""
+    kind = next((type(x).__name__ for x in leaves if type(x).__hash__ is None), "object")
+    return (
+        f"an argument is a {kind}, which has no hash: a program made for it would not be found "
+        "again. Freeze it, or let the function find it outside."
+    )
 
 
 def _shape(tree: Any) -> Any:

@@ -6,11 +6,12 @@ it; a program does, so that who compiles it need not know the rule.
 
 from __future__ import annotations
 
+from ..node import Op
 from ..ops.shape import astype
 from ..record import SELECTORS
 from .program import Program, Step, Var
 
-__all__ = ["agreed"]
+__all__ = ["agreed", "alike"]
 
 
 def agreed(program: Program) -> Program:
@@ -20,7 +21,7 @@ def agreed(program: Program) -> Program:
     for step in program.steps:
         dtype = _common(step)
         inputs = list(step.inputs)
-        for i in _alike(step):
+        for i in alike(step.op, len(inputs)):
             x = inputs[i]
             if dtype is None or x.dtype is None or x.dtype == dtype:
                 continue
@@ -34,9 +35,8 @@ def agreed(program: Program) -> Program:
     return program
 
 
-def _alike(step: Step) -> list[int]:
-    """The places of the operands whose dtypes agree."""
-    op, n = step.op, len(step.inputs)
+def alike(op: Op, n: int) -> list[int]:
+    """The places of the operands, of n, whose dtypes agree."""
     fixed = len(op.inputs) - op.variadic
     names = [op.inputs[min(i, len(op.inputs) - 1)] for i in range(n)]
     rest = op.variadic and op.inputs[-1] not in SELECTORS
@@ -45,12 +45,12 @@ def _alike(step: Step) -> list[int]:
 
 def _common(step: Step) -> str | None:
     """The float dtype that an operation with several operands computes in, where it has one."""
-    alike = [step.inputs[i] for i in _alike(step)]
-    arrays = [x for x in alike if x.dtype is not None]
-    if len(alike) < 2 or not arrays or step.op.outputs:
+    operands = [step.inputs[i] for i in alike(step.op, len(step.inputs))]
+    arrays = [x for x in operands if x.dtype is not None]
+    if len(operands) < 2 or not arrays or step.op.outputs:
         return None
-    floats = [x.dtype for x in arrays if "float" in (x.dtype or "")]
+    floats = [x.dtype for x in arrays if any(k in (x.dtype or "") for k in ("float", "complex"))]
     if floats:
         return floats[0]
-    weak = [x for x in alike if x.dtype is None]
+    weak = [x for x in operands if x.dtype is None]
     return "float32" if any(type(x.example) is float for x in weak) else None

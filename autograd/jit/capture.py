@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from backends import namespaces, python
+from backends import BackendError, namespaces, python
 from backends import numpy as np
 
 from .. import names
 from ..calls import flatten, rebuild
-from ..dtypes import name_of
+from ..dtypes import DEFAULT, agree, dtype_of, name_of
+from ..errors import DTypeError
 from ..explain import explain
 from ..node import NO_PARAMS, Node, Op, history, record_everything, tick
 from ..ops.index import getitem
-from ..ops.shape import reshape
+from ..ops.shape import detach, reshape
 from ..several import Bundle, part
 from ..tensor import Tensor
+from ..value import Value
+from .agree import alike
 from .errors import CaptureError, TooEarly
 from .hollow import Hollow, filled, outcome
 from .program import Place, Program, Step, Var, Write
@@ -67,6 +70,8 @@ class Capture:
         self.kinds: dict[int, Kind] = {}
         """What each argument was like."""
         self.numbers: dict[Node, tuple[int, str]] = {}
+        self.copies: dict[Node, Tensor] = {}
+        """Leaves made of the data of another tensor → what they hold."""
         self.hosts: list[Host] = []
         self.stream: _Stream | None = None
         self.assigned: list[tuple[int, Tensor, Any, Node]] = []
@@ -77,17 +82,19 @@ class Capture:
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
         self.made: list[weakref.ref[Hollow]] = []
+        self.orders: dict[Node, int] = {}
+        """The order that each leaf had before it was assigned, or got a gradient."""
         self.undone: list[Callable[[], None]] = []
         self.returned: list[Any] = []
         self.gradients: list[tuple[Node, Any]] = []
         self.leaves = flatten(args)
-        nodes = [self._argument(i, leaf) for i, leaf in enumerate(self.leaves)]
         self.program: Program | None = None
         try:
+            nodes = [self._argument(i, leaf) for i, leaf in enumerate(self.leaves)]
             with record_everything(self):
                 returned = function(*rebuild(args, iter(nodes)))
             self.returned = flatten(returned)
-            self.gradients = [(leaf, leaf._grad) for leaf in self.before]
+            self.gradients = [(leaf, leaf._grad) for leaf in self.before if self.lives(leaf)]
             if self.reason is not None:  # the function caught the error that said so
                 raise CaptureError(self.reason)
             self.program = _Reader(self).program
@@ -102,6 +109,10 @@ class Capture:
                 undo()
             self._let_go()
 
+    def lives(self, leaf: Node) -> bool:
+        """Whether a leaf was there before the call, or is given to it; not made by the call."""
+        return leaf in self.arguments or self.orders[leaf] < self.start
+
     def _let_go(self) -> None:
         """Forget the graph: the program has what it needs.
 
@@ -110,6 +121,7 @@ class Capture:
         """
         for nodes in (self.returned, self.gradients, self.assigned, self.finite, self.undone):
             nodes.clear()
+        self.copies.clear()
         left = [array for ref in self.made if (array := ref()) is not None]
         nodes = [x for x in gc.get_referrers(*left) if isinstance(x, Node)] if left else []
         for node in nodes:
@@ -134,6 +146,8 @@ class Capture:
             if isinstance(leaf, Tensor):
                 node.requires_grad = leaf.requires_grad
             self.kinds[i] = Kind(isinstance(leaf, Tensor), raw.shape, raw.dtype, type(raw))
+        elif isinstance(leaf, Value):
+            self.refuse(f"argument {i} is a Value, and no tensor", "Pass a float, or a tensor.")
         else:
             return leaf
         if node in self.arguments:  # the same tensor twice: two arguments all the same
@@ -159,9 +173,13 @@ class Capture:
         for x in inputs[op.inputs.index("index") :] if "index" in op.inputs else ():
             if x.raw.dtype.kind == "b":  # how many elements it chooses is in its data
                 self.looks_at(x, "indexing")
+        for name, x in _nodes(params):  # it would be a number of this call, in each
+            self.looks_at(x, f"{op.name}({name}=…)")
         try:
             raw = outcome(op, [x.raw for x in inputs], params)
         except Exception as error:  # of operands that have no names
+            if isinstance(error, (DTypeError, BackendError)):  # which says it with the names
+                agree(op, tuple([inputs[i] for i in alike(op, len(inputs))]))
             cause = error.__context__
             raise explain(
                 op, inputs, params, cause if isinstance(cause, Exception) else error
@@ -170,6 +188,19 @@ class Capture:
             if array.__class__ is Hollow:
                 self.made.append(weakref.ref(array))
         return raw
+
+    def copied(self, leaf: Node, x: Node, dtype: Any, backend: str | None) -> Any:
+        """The data of a leaf that is made of another tensor's: no gradient flows between them."""
+        if not isinstance(x, Tensor):
+            self.refuse("a Value becomes a Tensor", "Compute with tensors.")
+        held: Tensor = detach(x)
+        if dtype_of(x.raw) is None:  # a Python number, which becomes an array
+            held = held * Tensor.of(np.ones(()))
+            dtype = dtype or {bool: "bool", int: "int64"}.get(type(x.raw), DEFAULT)
+        if dtype is not None:
+            held = held.astype(dtype)
+        self.copies[leaf] = held = held if backend is None else held.to(backend)
+        return held.raw
 
     def looks_at(self, node: Node, how: str) -> None:
         """Data are read: refused, unless they are the same in each call."""
@@ -185,6 +216,8 @@ class Capture:
         for x in history(node):
             if x.op is None and (x in self.arguments or x in self.numbers or x.order < self.start):
                 return False
+            if x in self.copies and not self._constant(self.copies[x]):
+                return False
             if x.op is None and any(leaf is x for _, leaf, _, _ in self.assigned):
                 return False
             if x.op is not None and x.op.name.startswith("random_"):
@@ -194,6 +227,12 @@ class Capture:
     def assigns(self, leaf: Tensor, data: Any, at: Any) -> None:
         """A leaf would get new data now, and does so in the program."""
         order = leaf.order
+        self.orders.setdefault(leaf, order)
+        if at is not ... and leaf.raw.__class__ is Hollow:
+            self.refuse(
+                f"assign: a part of {names.describe(leaf)}, which is made of a computed tensor",
+                "Choose with autograd.where instead.",
+            )
         self.undone.append(lambda: setattr(leaf, "order", order))
         if isinstance(data, (bool, int, float)):
             data = Tensor.of(data)
@@ -208,6 +247,7 @@ class Capture:
     def gradient(self, leaf: Node) -> Any:
         """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
         if leaf not in self.before:
+            self.orders.setdefault(leaf, leaf.order)
             if leaf in self.substitutes:
                 self.refuse(
                     f"backward comes to argument {self.arguments[leaf]}, which was computed "
@@ -231,6 +271,7 @@ class Capture:
     def forgets_gradient(self, leaf: Node) -> None:
         """The gradient of a leaf is about to be set to None, whatever it was."""
         if leaf not in self.before:
+            self.orders.setdefault(leaf, leaf.order)
             self._keep(leaf)
             self.before[leaf] = ABSENT
 
@@ -283,6 +324,15 @@ class _Stream:
         self.owner.back(self.taken)
 
 
+def _nodes(params: dict[str, Any]) -> Iterator[tuple[str, Node]]:
+    """Tensors that stand where an operation expects numbers, with the param's name."""
+    for name, value in params.items():
+        for x in value if isinstance(value, (tuple, list)) else (value,):
+            for item in (x.start, x.stop, x.step) if isinstance(x, slice) else (x,):
+                if isinstance(item, Node):
+                    yield name, item
+
+
 ABSENT = object()
 
 
@@ -311,6 +361,7 @@ class _Reader:
         wanted: list[Node] = [*results, *(value for _, _, _, value in capture.assigned)]
         wanted += capture.finite
         wanted += [g for _, g in gradients if isinstance(g, Node)]
+        wanted += capture.copies.values()
         for node in reversed(history(*wanted) if wanted else []):
             if node.op is not None and node.op is not part:
                 self._step(node)
@@ -412,6 +463,8 @@ class _Reader:
         if node in self.vars:
             return self.vars[node]
         capture, kind = self.capture, _kind(node.raw)
+        if node in capture.copies:
+            return self.vars[capture.copies[node]]
         if node in capture.arguments:
             var = self._new(*kind, "argument", capture.arguments[node], _example(node.raw))
         elif node in capture.numbers:

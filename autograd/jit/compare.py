@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from backends import namespaces, python
+from backends import numpy as np
 
 from .program import Program, Step, Var
 
-__all__ = ["difference"]
+__all__ = ["difference", "unlike"]
 
 
 def difference(a: Program, b: Program) -> str | None:
@@ -38,7 +39,28 @@ def difference(a: Program, b: Program) -> str | None:
         same.update(zip(s.outputs, t.outputs, strict=True))
     if [same.get(x) for x in a.ends()] != list(b.ends()) or len(a.writes) != len(b.writes):
         return "the calls return or assign different things"
+    for v, w in zip(a.writes, b.writes, strict=True):
+        if v.leaf.raw is not w.leaf.raw or not _equal(v.at, w.at):
+            return "one call assigns a tensor, or a part of it, the next another"
     return None
+
+
+def unlike(a: Any, b: Any) -> str | None:
+    """How the two calls' results differ beside their tensors, in words: of what is no tensor
+    each later call returns the very same."""
+    if type(a) is type(b) and isinstance(a, dict) and a.keys() == b.keys():
+        return next((told for key in a if (told := unlike(a[key], b[key]))), None)
+    if type(a) is type(b) and isinstance(a, (tuple, list)) and len(a) == len(b):
+        return next((told for x, y in zip(a, b, strict=True) if (told := unlike(x, y))), None)
+    if a is b or isinstance(a, PLAIN) and _equal(a, b):
+        return None
+    return (
+        f"it returns {_short(a)}, and then {_short(b)}. Return tensors, in tuples, lists or dicts"
+    )
+
+
+PLAIN = (bool, int, float, complex, str, bytes, np.ndarray, np.generic, np.dtype)
+"""Results that are what they look like: of others it is asked which object they are."""
 
 
 def _kinds(step: Step) -> list[Any]:

@@ -22,6 +22,7 @@ from ..several import Bundle, part
 from ..tensor import Tensor
 from .hollow import Shapes
 from .program import Program, Step, Var
+from .text import frozen
 
 __all__ = ["DEFINITIONS", "FOR_NUMPY", "expanded"]
 
@@ -130,7 +131,7 @@ def expanded(program: Program, apart: Collection[str] = DEFINITIONS.keys()) -> P
         kinds = tuple([
             (v.shape, v.dtype, repr(v.example) if v.dtype is None else "") for v in step.inputs
         ])  # fmt: skip
-        key = step.op, kinds, tuple(step.params.items())
+        key = step.op, kinds, frozen(step.params)
         if key not in known:
             known[key] = _Recording(step)
         inner, outputs = known[key].copied(step, program)

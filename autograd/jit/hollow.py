@@ -98,14 +98,17 @@ def outcome(op: Op, raws: list[Any], params: dict[str, Any]) -> Any:
     for i, raw in enumerate(raws):
         if isinstance(raw, np.ndarray):
             arrays = True
-            mask = i >= chosen and raw.dtype.kind == "b"  # a constant: its data choose
-            kinds.append(raw.tobytes() if mask else Kind(raw.shape, raw.dtype))
+            kinds.append(Kind(raw.shape, raw.dtype))
+            if i >= chosen and raw.dtype.kind == "b":  # a constant: its data choose
+                kinds[-1] = raw.shape, raw.tobytes()
         else:
             if namespaces[type(raw)] is not python:
                 return evaluated(op, raws, params)
             kinds.append(type(raw))
+            if type(raw) is int and not 0 <= raw < 128:  # not every dtype has it
+                kinds[-1] = int, raw
     if not arrays and not op.name.startswith("random_"):
-        return evaluated(op, raws, params)
+        return op(*raws, **params)
     found = outcomes.find(op, kinds, params)
     if found is None:
         start = perf_counter()

@@ -41,7 +41,7 @@ class Native:
 
     def __init__(self, program: Program) -> None:
         self.given = program
-        key = plans.key_of(program)
+        key = plans.key_of(program, DATA)
         found = plans.find(key) if key is not None else None
         library = known(found.library) if found is not None else None
         if found is None or library is None:

@@ -18,7 +18,7 @@ from .. import ops
 from ..dtypes import name_of
 from ..node import Op
 from .store import stores
-from .text import Nameless, told, version
+from .text import Nameless, frozen, told, version
 
 __all__ = ["Kind", "find", "note", "write"]
 
@@ -85,23 +85,12 @@ def _remember(key: Any, found: Any) -> None:
 
 def _key(op: Op, operands: list[Any], params: dict[str, Any]) -> Any:
     """What an outcome is found by in this process; None where a param cannot be hashed."""
-    key = op, tuple(operands), _frozen(params)
+    key = op, tuple(operands), frozen(params)
     try:
         hash(key)
     except TypeError:
         return None
     return key
-
-
-def _frozen(x: Any) -> Any:
-    """Params as what can be hashed; numbers with their type, for 1 is True."""
-    if isinstance(x, dict):
-        return tuple([(key, _frozen(value)) for key, value in x.items()])
-    if isinstance(x, (tuple, list)):
-        return type(x), tuple([_frozen(item) for item in x])
-    if isinstance(x, slice):
-        return slice, _frozen(x.start), _frozen(x.stop), _frozen(x.step)
-    return type(x), x
 
 
 def _text(op: Op, operands: list[Any], params: dict[str, Any]) -> str:

@@ -114,14 +114,18 @@ def plan_of(program: Program, rendered: Rendered, library: str) -> Plan:
 # --- what it depends on ---
 
 
-def key_of(program: Program) -> str | None:
-    """A hash of all that the C of a program depends on; None where that cannot be said."""
+def key_of(program: Program, data: int | None = None) -> str | None:
+    """A hash of all that the C of a program depends on; None where that cannot be said.
+
+    `data` is where in an array object its data pointer lies, which differs between builds of
+    Python: see `render`.
+    """
     compiler = toolchain.find()
     if compiler is None:
         return None
     surroundings = [
         _engine(), compiler.identity, compiler.version, str(compiler.flags(processor.target())),
-        str(processor.target()), str(pool.threads()),
+        str(processor.target()), str(pool.threads()), str(data),
     ]  # fmt: skip
     try:
         text = "\n".join([*surroundings, *_lines(program)])

@@ -45,7 +45,8 @@ class Bound:
         read = {v.value for v in program.given if v.source == "gradient"}
         self.gradients = [
             (leaf, leaf in read)
-            for leaf, before in capture.before.items() if leaf in read or before is None
+            for leaf, before in capture.before.items()
+            if capture.lives(leaf) and (leaf in read or before is None)
         ]  # fmt: skip
         self.names: dict[str, Any] = {
             "MISS": MISS, "FAILED": FAILED, "Tensor": Tensor, "tick": tick, "run": self.runner.run,
@@ -83,6 +84,7 @@ class Bound:
                 f"    if p{i}.raw is not r{i} or p{i}.requires_grad is not {leaf.requires_grad}: "
                 "return MISS"
             )
+        lines += self._sharing(capture)
         for i, (leaf, reads) in enumerate(self.gradients):
             owner = self._owner(capture, leaf, f"q{i}")
             lines.append(f"    if {owner}._grad is {'None' if reads else 'not None'}: return MISS")
@@ -92,6 +94,21 @@ class Bound:
         for i, guard in enumerate(self.guards):
             self.names[f"holds{i}"] = guard
             lines.append(f"    if not holds{i}(): return MISS")
+        return lines
+
+    def _sharing(self, capture: Capture) -> list[str]:
+        """Lines that return MISS where an argument shares memory with what is assigned, and did
+        not in the recording, or the other way round."""
+        lines = []
+        for w in {id(w.leaf): w.leaf for w in self.program.writes}.values():
+            for i, kind in capture.kinds.items():
+                given = capture.leaves[i]
+                raw = given.raw if isinstance(given, Tensor) else given
+                if kind.array is np.ndarray and np.may_share_memory(raw, w.raw):
+                    self.names[f"a{i}"] = raw
+                    lines.append(f"    if x{i} is not a{i}: return MISS")
+                elif w in capture.arguments and kind.dtype is not None:
+                    lines.append(f"    if x{i} is x{capture.arguments[w]}: return MISS")
         return lines
 
     def _owner(self, capture: Capture, leaf: Any, name: str) -> str:

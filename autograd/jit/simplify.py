@@ -12,6 +12,7 @@ from ..dtypes import settle
 from .agree import agreed
 from .expand import FOR_NUMPY, expanded
 from .program import Program, Step, Var
+from .text import frozen
 
 __all__ = ["PASSES", "simplified"]
 
@@ -61,7 +62,7 @@ def common_subexpressions(program: Program) -> Program:
     for step in program.steps:
         _swap(step, swapped)
         try:
-            key = step.op, tuple(map(_identity, step.inputs)), tuple(step.params.items())
+            key = step.op, tuple(map(_identity, step.inputs)), frozen(step.params)
             first = known.setdefault(key, step)
         except TypeError:  # a parameter that is no plain value
             first = step

@@ -8,7 +8,7 @@ from typing import Any
 
 from backends import numpy as np
 
-__all__ = ["Nameless", "digest", "told", "version"]
+__all__ = ["Nameless", "digest", "frozen", "told", "version"]
 
 
 def digest(text: str) -> str:
@@ -31,6 +31,18 @@ def told(x: Any) -> str:
     if x is None or x is ... or isinstance(x, (bool, int, float, str, np.dtype, type)):
         return repr(x)
     raise Nameless
+
+
+def frozen(x: Any) -> Any:
+    """Params as what can be hashed, where `told` has no text for all of them: equal for equal
+    types alone, for 1 is True, and 0.0 is -0.0."""
+    if isinstance(x, dict):
+        return tuple([(key, frozen(value)) for key, value in x.items()])
+    if isinstance(x, (tuple, list)):
+        return type(x), tuple([frozen(item) for item in x])
+    if isinstance(x, slice):
+        return slice, frozen(x.start), frozen(x.stop), frozen(x.step)
+    return type(x), repr(x) if isinstance(x, float) else x
 
 
 def version(*folders: str) -> str:

@@ -1239,3 +1239,187 @@ def test_a_tensor_that_is_cut_off_in_the_function_is_a_leaf_there(mode: str) -> 
     for seed in range(2):
         x = tensor(3, seed=seed)
         assert_near(step(x), function(x), NEAR)
+
+
+# --- what would otherwise be that of the first call, in each call ---
+
+
+@by_mode
+def test_a_tensor_made_of_an_argument_or_of_what_was_computed_is_no_constant(mode: str) -> None:
+    def function(x: Any, a: float) -> list[Any]:
+        twice = Tensor(Tensor(x) * 2)
+        leaf = Tensor(twice.sin(), requires_grad=True)
+        (leaf * leaf).sum().backward()
+        return [twice * 3, Tensor(a) + twice, Tensor(x, dtype="float64"), leaf, leaf.grad]
+
+    for make in (lambda i: tensor(3, seed=i), lambda i: array(3, seed=i)):
+        step = compiled(function, mode, make(0), 0.5)
+        with running(mode):
+            for i in range(3):
+                assert_near(step(make(i), 0.1 * i), function(make(i), 0.1 * i), NEAR)
+
+
+NUMBERS: dict[str, Callable[[Tensor, Any], Any]] = {
+    "a list": lambda x, a: x * Tensor([a, a, 1.0]),
+    "a bound": lambda x, a: x.clip(-a, a),
+    "a slice": lambda x, a: x[: x.argmax()],
+    "a shape": lambda x, a: x.reshape(x.argmax() * 0 + 3),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_tensor_where_an_operation_expects_numbers_is_refused(name: str) -> None:
+    with pytest.raises(CaptureError, match="differs from call to call"):
+        jit(NUMBERS[name])(tensor(3), 0.5)
+
+
+@by_mode
+def test_arithmetic_of_numbers(mode: str) -> None:
+    def function(x: Tensor, a: float) -> list[Any]:
+        return [x * (a / 2.0), x * (1.0 / a), x * autograd.sqrt(a), x * autograd.exp(a), x * a**2.0]
+
+    step = compiled(function, mode, tensor(3), 1.0)
+    with running(mode):
+        for a in (1.0, 0.3, 2.5):
+            assert_near(step(tensor(3), a), function(tensor(3), a), NEAR)
+
+
+def test_numbers_that_a_dtype_has_not_are_the_error_of_eager() -> None:
+    x = Tensor(np.ones(3, "uint8"))
+    with pytest.raises(autograd.DomainError):
+        jit(lambda x: (x + 1, x + 300))(x)
+
+
+@by_mode
+def test_params_that_are_equal_but_of_other_types(mode: str) -> None:
+    def function(x: Tensor) -> list[Any]:
+        signs = [1 / autograd.clip(x, 0.0, 1.0), 1 / autograd.clip(x, -0.0, 1.0)]
+        return [x[0], x[False], x[1], x[True], *signs]
+
+    x = Tensor([[-1.0, 2.0], [3.0, -4.0]])
+    with np.errstate(divide="ignore"):
+        assert_near(compiled(function, mode, x)(x), function(x), NEAR)
+
+
+@by_mode
+def test_masks_with_the_same_bytes_and_other_shapes(mode: str) -> None:
+    def function(x: Tensor) -> list[Any]:
+        return [x[np.array([True, False, True])], x[np.array([[True], [False], [True]])]]
+
+    x = tensor(3, 1)
+    assert_near(compiled(function, mode, x)(x), function(x), NEAR)
+
+
+def test_results_that_are_others_in_each_call_are_refused() -> None:
+    count = [0]
+
+    class Out:
+        def __init__(self, loss: Tensor) -> None:
+            self.loss = loss
+
+    def counting(x: Tensor) -> Any:
+        count[0] += 1
+        return x * 2, count[0]
+
+    def generating(x: Tensor) -> Any:
+        yield x * 2
+
+    for function in (counting, generating, lambda x: Out(x * 2), lambda x: {x * 2}):
+        with pytest.raises(CaptureError, match="Return tensors, in tuples, lists or dicts"):
+            jit(function)(tensor(3))
+
+
+def test_what_is_assigned_to_in_turns_is_refused() -> None:
+    buffers, count = [Tensor(array(3)), Tensor(array(3))], [0]
+
+    def function(x: Tensor) -> Tensor:
+        count[0] += 1
+        if x.ndim == 1:
+            buffers[count[0] % 2].assign(x)
+        else:
+            buffers[0].assign(x.sum(), at=count[0] % 3)
+        return x * 2
+
+    for x in (tensor(3), tensor(3, 3)):
+        with pytest.raises(CaptureError, match="assigns"):
+            jit(function)(x)
+
+
+@by_mode
+def test_an_argument_that_is_assigned_is_that_of_each_call(mode: str) -> None:
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        x.assign(x + 1)
+        return y * 2
+
+    found = []
+    for make in (jit, lambda f: f):
+        a, b = tensor(3, seed=1), tensor(3, seed=2)
+        step, results = make(function), []
+        with running(mode):
+            for pair in ((a, b), (a, b), (b, a), (a, a), (a, b), (b, a)):
+                results += [step(*pair), Tensor(a.raw.copy()), Tensor(b.raw.copy())]
+        found.append(results)
+    assert_near(*found, NEAR)
+
+
+def test_arguments_without_a_hash_are_refused() -> None:
+    with pytest.raises(CaptureError, match="an argument is a set, which has no hash"):
+        jit(lambda x, chosen: x * len(chosen))(tensor(3), {1, 2})
+
+
+def test_values_beside_tensors_are_refused() -> None:
+    with pytest.raises(CaptureError, match="argument 0 is a Value"):
+        jit(lambda a, x: (a * 2, x * 3))(autograd.Value(2.0), tensor(3))
+
+
+def test_dtypes_that_do_not_fit_are_told_with_names_and_shapes() -> None:
+    def function(x: Tensor) -> Tensor:
+        return x * weights
+
+    weights, x = Tensor(np.ones(3)), tensor(2, 3)
+    told = []
+    for call in (function, jit(function)):
+        with pytest.raises(autograd.DTypeError) as error:
+            call(x)
+        told.append(str(error.value))
+    assert "weights  (3,) float64" in told[1]
+    assert told[1].count("(2, 3) float32") == 1
+
+
+@by_mode
+def test_complex_numbers_meet_python_numbers(mode: str) -> None:
+    z = Tensor(np.array([1 + 2j, 3 - 1j], "complex64"))
+    step = compiled(lambda z: z + 1.5, mode, z)
+    np.testing.assert_allclose(step(z).numpy(), z.numpy() + 1.5)
+
+
+STREAMS: dict[str, Callable[[], Any]] = {
+    "bits": lambda: autograd.random.bits(3),
+    "permutation": lambda: autograd.random.permutation(3),
+    "seed": lambda: autograd.seed(3),
+    "state": autograd.random.state,
+    "set_state": lambda: autograd.random.set_state({}),
+    "using": lambda: autograd.random.using(autograd.random.Generator(0)).__enter__(),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_a_recording_cannot_show_of_the_random_stream_is_refused(name: str) -> None:
+    before = autograd.random.state()
+    with pytest.raises(CaptureError, match=f"random.{name}"):
+        jit(lambda x: (STREAMS[name](), x * 2)[1])(tensor(3))
+    assert autograd.random.state() == before
+
+
+@by_mode
+def test_gradients_of_leaves_that_the_function_makes_end_with_the_call(mode: str) -> None:
+    def function(x: Tensor) -> list[Any]:
+        w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        (w * w * x).sum().backward()
+        return [w * 1, w.grad]
+
+    step = compiled(function, mode, tensor(3))
+    with running(mode):
+        for i in range(3):
+            assert_near(step(tensor(3, seed=i)), function(tensor(3, seed=i)), NEAR)
+    assert len(specialisations(step)) == 1

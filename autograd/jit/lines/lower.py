@@ -52,7 +52,7 @@ def _checks(lines: Lines) -> None:
     lines.place = None
     for var in dict.fromkeys(lines.program.checks):
         if var.dtype == "bool":
-            text = "if not {0}.all(): return None"
+            text = "if not {0}.all().item(): return None"
         elif not is_array(var) or var.dtype in PLAIN and math.prod(var.shape) == 1:
             lines.bind("isfinite", math.isfinite)
             value = "{0}.item()" if is_array(var) else "{0}"

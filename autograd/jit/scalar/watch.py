@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ... import names
+from ...intake import array_of
 from ...node import Node, Op, current, history, record_everything, tick
 from ...value import Value
 from ..errors import CaptureError
@@ -63,6 +64,11 @@ class Watch:
                 f"{how} reads {names.describe(x)}, which differs from run to run",
                 "Return it and read it outside; instead of `if`, choose with relu, maximum, clip …",
             )
+
+    def copied(self, leaf: Node, x: Node, dtype: Any, backend: str | None) -> Any:
+        """The data of a leaf that is made of another node's: of what is the same in each run."""
+        self.looks_at(x, "Tensor()")
+        return array_of(x, dtype, backend)
 
     def is_constant(self, x: Node) -> bool:
         """Whether a number was computed from nothing but what the function itself wrote down."""
