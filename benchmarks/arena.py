@@ -176,6 +176,7 @@ def environment(threads: int = THREADS) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         "CUDA_VISIBLE_DEVICES": "",
         "AUTOGRAD_BACKEND": "numpy",
+        "PYTHONDONTWRITEBYTECODE": "",  # imports read bytecode, as they do wherever one works
     }
 
 
