@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import backends
 from backends import numpy as np
+from backends import python
 
 from . import plan as plans
 from . import pool, processor
@@ -172,9 +173,14 @@ class Native:
         schedule, op, xp = self.schedule, step.op, backends.get("numpy")
         numbers = self.rendered.numbers
 
+        computed = {step.output: step for step in schedule.numbers}
+
         def read(var: Var) -> Any:
             if var.dtype is not None:
                 return self._array(schedule.views[var])
+            if var in computed:  # a number that C has computed for itself
+                of = computed[var]
+                return of.op.forward(python, *map(read, of.inputs), **of.params)
             return self.given_numbers[numbers.index(var)] if var in numbers else var.value
 
         def run() -> None:

@@ -1423,3 +1423,14 @@ def test_gradients_of_leaves_that_the_function_makes_end_with_the_call(mode: str
         for i in range(3):
             assert_near(step(tensor(3, seed=i)), function(tensor(3, seed=i)), NEAR)
     assert len(specialisations(step)) == 1
+
+
+@needs_compiler
+def test_numbers_that_are_computed_reach_the_steps_that_numpy_computes() -> None:
+    def function(x: Tensor, a: float) -> Tensor:
+        return (x / (2 * (a + 1))).astype("float32")
+
+    x = Tensor(array(4), dtype="float16")
+    step = compiled(function, "native", x, 0.5)
+    for a in (0.5, 3.0):
+        assert_near(step(x, a), function(x, a), 1e-3)
