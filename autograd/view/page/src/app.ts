@@ -1,0 +1,136 @@
+/** What all panels share: the trace that is open, how it is folded, what is selected, and when. */
+
+import { type Measure, Scale } from "./colour";
+import { Signal } from "./dom";
+import { Fold } from "./fold";
+import { Graph } from "./graph";
+import { arrange } from "./arrange";
+import { Scene } from "./scene";
+import { Themes } from "./theme";
+import { Timeline } from "./timeline";
+import type { GraphTrace, Payload } from "./trace";
+import type { Item } from "./tree";
+import { type Trouble, trouble } from "./trouble";
+
+/** One trace, with all that is known of it. */
+export class Sheet {
+  readonly graph: Graph;
+  readonly fold: Fold;
+  readonly timeline: Timeline;
+  readonly trouble: Trouble | null;
+  readonly scales: { [measure in Measure]: Scale };
+
+  constructor(readonly trace: GraphTrace) {
+    this.graph = new Graph(trace);
+    this.fold = new Fold(this.graph);
+    this.timeline = new Timeline(this.graph);
+    this.trouble = trouble(this.graph);
+    this.scales = {
+      gradient: new Scale("gradient", this.graph),
+      zeros: new Scale("zeros", this.graph),
+      held: new Scale("held", this.graph),
+    };
+  }
+
+  item(key: string): Item | undefined {
+    return this.fold.tree.byKey.get(key);
+  }
+}
+
+export class App {
+  readonly sheet: Signal<Sheet>;
+  readonly scene = new Signal<Scene | null>(null);
+  readonly selected = new Signal<Item | null>(null);
+  readonly hovered = new Signal<Item | null>(null);
+  /** Where on the time line: see `Timeline`. */
+  readonly position: Signal<number>;
+  readonly measure = new Signal<Measure>("gradient");
+  readonly busy = new Signal("");
+  /** What a screen reader is told. */
+  readonly said = new Signal("");
+  readonly themes: Themes;
+  /** The item that keeps its place on the screen when the scene changes. */
+  anchor: Item | null = null;
+  private readonly sheets: Sheet[] = [];
+  private turn = 0;
+
+  constructor(readonly payload: Payload, readonly home: HTMLElement) {
+    this.themes = new Themes(payload.palette, home);
+    this.sheets[0] = new Sheet(payload.traces[0]);
+    this.sheet = new Signal(this.sheets[0]);
+    this.position = new Signal(this.sheets[0].timeline.length);
+  }
+
+  get which(): number {
+    return this.sheets.indexOf(this.sheet.value);
+  }
+
+  /** Open another trace of the page; what is selected is looked up there by name. */
+  async openTrace(which: number): Promise<void> {
+    if (which === this.which) return;
+    const before = this.selected.value;
+    const name = before?.kind === "node" ? this.sheet.value.graph.titles[before.index] : "";
+    this.sheets[which] ??= new Sheet(this.payload.traces[which]);
+    const sheet = this.sheets[which];
+    this.anchor = null;
+    this.selected.set(null);
+    this.hovered.set(null);
+    this.scene.set(null);
+    this.sheet.set(sheet);
+    this.position.set(sheet.timeline.length);
+    await this.arrange();
+    const twin = name ? sheet.graph.titles.findIndex((title) => title === name || title.startsWith(`${name}[`) || name.startsWith(`${title}[`)) : -1;
+    if (twin >= 0) await this.select(sheet.fold.tree.leaves[twin]);
+  }
+
+  /** Lay out what is open; the newest call wins. */
+  async arrange(): Promise<void> {
+    const turn = ++this.turn;
+    const { fold } = this.sheet.value;
+    const picture = fold.picture();
+    const placed = arrange(picture);
+    if (placed instanceof Promise) this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
+    try {
+      const layout = await placed;
+      if (turn === this.turn) this.scene.set(new Scene(fold, picture, layout));
+    } finally {
+      if (turn === this.turn) this.busy.set("");
+    }
+  }
+
+  /** Fold or unfold an item, which keeps its place. */
+  async toggle(item: Item, open = !this.sheet.value.fold.isOpen(item)): Promise<void> {
+    const { fold } = this.sheet.value;
+    if (open) fold.reveal(item);
+    if (!fold.set(item, open) && !open) return;
+    this.anchor = item;
+    this.said.set(`${item.title} ${open ? "unfolded" : "folded"}`);
+    const chosen = this.selected.value;
+    await this.arrange();
+    if (!open && chosen && within(chosen, item)) this.selected.set(item);
+  }
+
+  /** Change the folds of many items at once. */
+  async refold(change: (fold: Fold) => void): Promise<void> {
+    this.anchor = null;
+    change(this.sheet.value.fold);
+    await this.arrange();
+    const chosen = this.selected.value;
+    if (chosen && !this.scene.value?.rectOf(chosen)) this.selected.set(this.visible(chosen));
+  }
+
+  /** Select an item, and unfold what hides it. */
+  async select(item: Item | null): Promise<void> {
+    if (item && this.sheet.value.fold.reveal(item)) await this.arrange();
+    this.selected.set(item);
+  }
+
+  visible(item: Item): Item {
+    return this.sheet.value.fold.shown(item.kind === "node" ? item.index : item.last);
+  }
+}
+
+export function within(inner: Item, outer: Item): boolean {
+  for (let at: Item | null = inner; at; at = at.parent) if (at === outer) return true;
+  return false;
+}

@@ -1,0 +1,66 @@
+/** A trace with what it only implies: who reads whom, what to call each node, by which key. */
+
+import { MISSING, subscript } from "./numbers";
+import type { GraphTrace, OpInfo, TraceNode } from "./trace";
+
+export class Graph {
+  readonly nodes: TraceNode[];
+  /** For each node the nodes that read it. */
+  readonly readers: number[][];
+  readonly byKey = new Map<string, number>();
+  /** What to call each node: its name, or else its operation. */
+  readonly titles: string[];
+
+  constructor(readonly trace: GraphTrace) {
+    this.nodes = trace.nodes;
+    this.readers = this.nodes.map(() => []);
+    const uses = new Map<string, number>();
+    for (const node of this.nodes) if (node.op) uses.set(node.op, (uses.get(node.op) ?? 0) + 1);
+    const met = new Map<string, number>();
+    this.titles = this.nodes.map((node, i) => {
+      this.byKey.set(node.key, i);
+      for (const x of node.inputs ?? []) this.readers[x].push(i);
+      if (node.name) return node.name;
+      if (!node.op) return node.kind === "constant" ? this.constant(node) : node.key;
+      const nth = (met.get(node.op) ?? 0) + 1;
+      met.set(node.op, nth);
+      return uses.get(node.op) === 1 ? node.op : node.op + subscript(nth);
+    });
+  }
+
+  private constant(node: TraceNode): string {
+    return typeof node.data === "number" ? String(node.data) : "constant";
+  }
+
+  inputs(i: number): number[] {
+    return this.nodes[i].inputs ?? [];
+  }
+
+  op(i: number): OpInfo | undefined {
+    const { op } = this.nodes[i];
+    return op === undefined ? undefined : this.trace.ops[op];
+  }
+
+  /** How an operation is written in its pill. */
+  symbol(i: number): string {
+    const { op, params } = this.nodes[i];
+    if (op === "power") return `^${/n=(.*)/.exec(params ?? "")?.[1] ?? "n"}`;
+    return this.op(i)?.symbol ?? op ?? "";
+  }
+
+  /** The path of the module that computed a node: "encoder.3". */
+  path(i: number): string {
+    const scope = this.trace.scopes[this.nodes[i].scope ?? -1];
+    return scope === undefined ? "" : scope.path || scope.name;
+  }
+
+  /** How ∂L/∂x is written; the L is the root's own name where that is short. */
+  partial(i: number): string {
+    return `∂${this.end}/∂${this.titles[i]}`;
+  }
+
+  get end(): string {
+    const title = this.trace.root === undefined ? MISSING : this.titles[this.trace.root];
+    return title.length <= 5 ? title : "L";
+  }
+}

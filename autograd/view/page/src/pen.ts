@@ -1,0 +1,197 @@
+/** What a scene is drawn with: a canvas to look at, or SVG to keep. */
+
+import { MONO, SANS, SIZE, type Role } from "./text";
+
+export interface Ink {
+  fill?: string;
+  stroke?: string;
+  width?: number;
+  dash?: readonly number[];
+  /** Where the dashes begin: they move with it. */
+  offset?: number;
+  alpha?: number;
+  cap?: "round";
+}
+
+export interface Curve {
+  start: readonly [number, number];
+  /** Each (x, y) or (x1, y1, x2, y2, x, y). */
+  steps: readonly (readonly number[])[];
+}
+
+export interface Pen {
+  rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void;
+  curve(curve: Curve, ink: Ink): void;
+  /** The tip of an arrow that ends at (x, y), pointing along the angle. */
+  tip(x: number, y: number, angle: number, colour: string): void;
+  /** Text at half its height on y. */
+  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size?: number): void;
+  /** What follows, up to `end`, is one thing with a tooltip. */
+  begin(told: string): void;
+  end(): void;
+}
+
+export type Anchor = "start" | "middle" | "end";
+
+/** Half the height of a capital letter, as a share of the font size. */
+export const MIDDLE = 0.36;
+
+export function font(role: Role, size = SIZE[role]): string {
+  const bold = role === "name" || role === "title" ? "600 " : "";
+  return `${bold}${size}px ${role === "number" ? MONO : SANS}`;
+}
+
+/** The direction in which a curve arrives. */
+export function arrival(curve: Curve): number {
+  const step = curve.steps[curve.steps.length - 1];
+  const [x, y] = step.slice(-2);
+  let [fromX, fromY] = step.length > 2 ? step.slice(2, 4) : (curve.steps.at(-2)?.slice(-2) ?? curve.start);
+  if (fromX === x && fromY === y) [fromX, fromY] = curve.start;
+  return Math.atan2(y - fromY, x - fromX);
+}
+
+export class CanvasPen implements Pen {
+  constructor(private readonly context: CanvasRenderingContext2D) {}
+
+  rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void {
+    const { context } = this;
+    context.globalAlpha = ink.alpha ?? 1;
+    if (radius === 0) {
+      if (ink.fill) {
+        context.fillStyle = ink.fill;
+        context.fillRect(x, y, width, height);
+      }
+      if (ink.stroke) {
+        this.prepare(ink);
+        context.strokeRect(x, y, width, height);
+      }
+    } else {
+      context.beginPath();
+      context.roundRect(x, y, width, height, Math.min(radius, width / 2, height / 2));
+      if (ink.fill) {
+        context.fillStyle = ink.fill;
+        context.fill();
+      }
+      if (ink.stroke) {
+        this.prepare(ink);
+        context.stroke();
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  curve(curve: Curve, ink: Ink): void {
+    const { context } = this;
+    context.globalAlpha = ink.alpha ?? 1;
+    context.beginPath();
+    context.moveTo(curve.start[0], curve.start[1]);
+    for (const step of curve.steps) {
+      if (step.length === 2) context.lineTo(step[0], step[1]);
+      else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
+    }
+    this.prepare(ink);
+    context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  private prepare(ink: Ink): void {
+    const { context } = this;
+    context.strokeStyle = ink.stroke!;
+    context.lineWidth = ink.width ?? 1;
+    context.setLineDash((ink.dash ?? []) as number[]);
+    context.lineDashOffset = ink.offset ?? 0;
+    context.lineCap = ink.cap ?? "butt";
+  }
+
+  tip(x: number, y: number, angle: number, colour: string): void {
+    const { context } = this;
+    context.save();
+    context.translate(x, y);
+    context.rotate(angle);
+    context.fillStyle = colour;
+    context.beginPath();
+    context.moveTo(-6.5, -3.1);
+    context.lineTo(0.2, 0);
+    context.lineTo(-6.5, 3.1);
+    context.lineTo(-4.9, 0);
+    context.closePath();
+    context.fill();
+    context.restore();
+  }
+
+  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {
+    const { context } = this;
+    context.font = font(role, size);
+    context.fillStyle = colour;
+    context.textAlign = anchor === "middle" ? "center" : anchor;
+    context.fillText(text, x, y + MIDDLE * size);
+  }
+
+  begin(): void {}
+  end(): void {}
+}
+
+export class SvgPen implements Pen {
+  readonly parts: string[] = [];
+
+  rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void {
+    const r = Math.min(radius, width / 2, height / 2);
+    this.parts.push(
+      `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" rx="${n(r)}"${inked(ink)}/>`,
+    );
+  }
+
+  curve(curve: Curve, ink: Ink): void {
+    let d = `M${n(curve.start[0])} ${n(curve.start[1])}`;
+    for (const step of curve.steps) d += (step.length === 2 ? "L" : "C") + step.map(n).join(" ");
+    this.parts.push(`<path d="${d}"${inked({ ...ink, fill: "none" })}/>`);
+  }
+
+  tip(x: number, y: number, angle: number, colour: string): void {
+    const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
+    this.parts.push(`<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`);
+  }
+
+  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {
+    const bold = role === "name" || role === "title" ? ' font-weight="600"' : "";
+    const family = role === "number" ? ` font-family="${MONO}"` : "";
+    this.parts.push(
+      `<text x="${n(x)}" y="${n(y + MIDDLE * size)}" font-size="${size}" text-anchor="${anchor}"` +
+        ` fill="${colour}"${bold}${family}>${escape(text)}</text>`,
+    );
+  }
+
+  begin(told: string): void {
+    this.parts.push(`<g>${told ? `<title>${escape(told)}</title>` : ""}`);
+  }
+
+  end(): void {
+    this.parts.push("</g>");
+  }
+
+  /** All that was drawn, as a file. */
+  file(width: number, height: number, title: string): string {
+    return (
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${n(width)}" height="${n(height)}" ` +
+      `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${SANS}" role="img">` +
+      `<title>${escape(title)}</title>\n${this.parts.join("\n")}\n</svg>\n`
+    );
+  }
+}
+
+function inked(ink: Ink): string {
+  let text = ` fill="${ink.fill ?? "none"}"`;
+  if (ink.stroke) text += ` stroke="${ink.stroke}" stroke-width="${ink.width ?? 1}"`;
+  if (ink.dash) text += ` stroke-dasharray="${ink.dash.join(" ")}"`;
+  if (ink.cap) text += ` stroke-linecap="${ink.cap}"`;
+  if (ink.alpha !== undefined) text += ` opacity="${ink.alpha}"`;
+  return text;
+}
+
+function n(number: number): string {
+  return number.toFixed(1).replace(/\.0$/, "");
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"]/g, (letter) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[letter]!);
+}

@@ -1,0 +1,142 @@
+/** The data of a page, as Python writes it: see `autograd/view/trace`.  Absent means default. */
+
+/** JSON has no NaN and no infinities. */
+export type Num = number | "nan" | "inf" | "-inf";
+
+export interface Hist {
+  /** Counts by sign and power of two: positive[i] counts 2^(first+i) ≤ x < 2^(first+i+1). */
+  first: number;
+  negative: number[];
+  zero: number;
+  positive: number[];
+}
+
+export interface Preview {
+  rows: number[];
+  cols: number[];
+  values: Num[][];
+}
+
+export interface Stats {
+  norm: Num;
+  mean: Num;
+  std: Num;
+  min: Num;
+  max: Num;
+  /** Share of exact zeros, 0 … 1. */
+  zeros: number;
+  nan: number;
+  inf: number;
+  hist: Hist;
+  preview?: Preview;
+}
+
+export interface Scope {
+  key: string;
+  name: string;
+  path: string;
+  parent: number;
+  module: boolean;
+  where?: string;
+  /** Equal numbers: the same operations, shapes and wiring inside. */
+  alike: number;
+}
+
+export interface TraceNode {
+  key: string;
+  kind: "value" | "parameter" | "input" | "output" | "constant";
+  name?: string;
+  op?: string;
+  params?: string;
+  inputs?: number[];
+  scope?: number;
+  shape?: number[];
+  dtype?: string;
+  where?: string;
+  requires_grad?: boolean;
+  data?: Stats | Num;
+  grad?: Stats | Num;
+  /** Bytes of the data that are kept for the backward pass. */
+  held?: number;
+  /** How many results the operation has, each a node of its own with the op "part". */
+  parts?: number;
+}
+
+export interface OpInfo {
+  symbol: string;
+  doc: string;
+  inputs: string[];
+  formula: string;
+  /** Per input, with g = ∂L/∂z and z the result; null: no gradient flows. */
+  rules: (string | null)[];
+}
+
+/** What an operation adds to the gradient of one of its inputs. */
+export interface Part {
+  input: number;
+  position: number;
+  local?: Num;
+  value?: Stats | Num;
+  nth: number;
+  of: number;
+  total?: Stats | Num;
+}
+
+export interface Event {
+  node: number;
+  parts: Part[];
+}
+
+export interface Excerpt {
+  first: number;
+  lines: string[];
+}
+
+export interface GraphTrace {
+  format: "glassgrad-trace";
+  version: 1;
+  title: string;
+  kind: "values" | "tensors" | "program";
+  made: { glassgrad: string; python: string; backend: string };
+  root?: number;
+  scopes: Scope[];
+  nodes: TraceNode[];
+  ops: { [op: string]: OpInfo };
+  events: Event[];
+  notes: string[];
+  sources: { [label: string]: Excerpt[] };
+}
+
+export interface Code {
+  text: string;
+  lines: number[][];
+}
+
+export interface Colours {
+  [name: string]: string;
+}
+
+export interface Palette {
+  light: Colours;
+  dark: Colours;
+  heat: { light: string[]; dark: string[] };
+}
+
+export interface Payload {
+  format: "glassgrad-page";
+  version: 1;
+  title: string;
+  traces: GraphTrace[];
+  code?: Code;
+  palette: Palette;
+}
+
+/** The payload of this page: plain JSON, or gzip in base64 where it is large. */
+export async function payload(): Promise<Payload> {
+  const holder = document.getElementById("glassgrad-data")!;
+  const text = holder.textContent!.trim();
+  if (!holder.getAttribute("type")!.includes("gzip")) return JSON.parse(text) as Payload;
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return (await new Response(stream).json()) as Payload;
+}
