@@ -23,16 +23,16 @@ DIGITS = 6
 
 
 def datum(raw: Any, preview: int = 0) -> Datum | None:
-    """The number itself, or the statistics of an array with at most so many of its elements.
+    """A single number itself, or the statistics of an array with at most so many of its elements.
 
-    None for what is no number: truth values and complex numbers have no picture.
+    None for complex numbers, which have no picture.
     """
     if isinstance(raw, Node):
         raw = raw.raw
-    if isinstance(raw, (bool, int, float)):
-        return float(raw)
-    if getattr(raw, "dtype", None) is None or raw.dtype.kind == "c":
+    if getattr(getattr(raw, "dtype", None), "kind", "") == "c" or isinstance(raw, complex):
         return None
+    if not getattr(raw, "shape", ()):
+        return float(raw)
     return stats(host.asarray(namespaces[type(raw)].to_host(raw)), preview)
 
 
@@ -42,7 +42,7 @@ def stats(array: Any, preview: int = 0) -> Stats:
     finite = host.isfinite(x)
     sound = x if finite.all() else x[finite]
     nans = int(host.isnan(x).sum())
-    norm, mean, std, low, high = nan, nan, nan, nan, nan
+    norm, mean, std, low, high = 0.0 if not x.size else nan, nan, nan, nan, nan
     if sound.size:
         largest = float(abs(sound).max())
         scale = largest if largest > 1e100 or 0 < largest < 1e-100 else 1.0  # squares of both end
