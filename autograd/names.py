@@ -29,8 +29,8 @@ from . import places
 from .node import Node, Scope, current
 
 __all__ = [
-    "Names", "bound", "calling", "describe", "here", "path", "table", "title", "told",
-    "user_frame", "variable", "where",
+    "Names", "bound", "calling", "calls", "describe", "here", "path", "place", "table", "title",
+    "told", "user_frame", "variable", "where",
 ]  # fmt: skip
 
 _ROOT = dirname(dirname(abspath(__file__)))
@@ -76,8 +76,8 @@ def where(node: Node) -> str:
     For a computed node that is the line that recorded it or, where that line is in a module of
     `nn`, the line that called the module; for a leaf, the line that last assigned it.
     """
-    place = _place(node)
-    return told(*place) if place else ""
+    made = place(node)
+    return told(*made) if made else ""
 
 
 def told(code: CodeType, instruction: int) -> str:
@@ -86,17 +86,17 @@ def told(code: CodeType, instruction: int) -> str:
     return f"{places.label(code.co_filename)}:{line}" if line else ""
 
 
-def _place(node: Node) -> tuple[CodeType, int] | None:
+def place(node: Node) -> tuple[CodeType, int] | None:
     """The innermost code of the user's that led to the node, and the instruction in it."""
     if node.code is not None and not _inside(node.code.co_filename):
         return node.code, node.instruction
-    for scope in _scopes(node.scope):
+    for scope in calls(node.scope):
         if scope.where is not None and not _inside(scope.where[0].co_filename):
             return scope.where
     return None
 
 
-def _scopes(scope: Scope | None) -> Iterator[Scope]:
+def calls(scope: Scope | None) -> Iterator[Scope]:
     """A scope and those around it, from the inside out."""
     while scope is not None:
         yield scope
@@ -187,7 +187,7 @@ class Names:
 
         It is "" in the outermost module itself, and outside any.
         """
-        for scope in _scopes(place.scope if isinstance(place, Node) else place):
+        for scope in calls(place.scope if isinstance(place, Node) else place):
             if id(scope.owner) in self._modules:
                 return self._modules[id(scope.owner)][0]
         return ""
@@ -234,7 +234,7 @@ class Names:
 def _root(scope: Scope | None) -> Scope | None:
     """The outermost module call around a scope, itself included."""
     root = None
-    for s in _scopes(scope):
+    for s in calls(scope):
         if hasattr(s.owner, "named_modules") and hasattr(s.owner, "named_parameters"):
             root = s
     return root
@@ -244,18 +244,18 @@ def _results(nodes: list[Node]) -> dict[Node, list[Scope]]:
     """Node → the calls, from the inside out, that it is the only node to leave."""
     read_in: dict[Node, list[set[int]]] = {}
     for node in nodes:
-        around = {id(s) for s in _scopes(node.scope)}
+        around = {id(s) for s in calls(node.scope)}
         for x in node.inputs:
             read_in.setdefault(x, []).append(around)
     leaving: dict[int, list[Node]] = {}
     for node in nodes:
-        for scope in _scopes(node.scope):
+        for scope in calls(node.scope):
             readers = read_in.get(node, [])
             if not readers or any(id(scope) not in around for around in readers):
                 leaving.setdefault(id(scope), []).append(node)
     alone = {key: left[0] for key, left in leaving.items() if len(left) == 1}
     return {
-        node: [s for s in _scopes(node.scope) if alone.get(id(s)) is node]
+        node: [s for s in calls(node.scope) if alone.get(id(s)) is node]
         for node in nodes
         if node.scope is not None
     }

@@ -15,7 +15,7 @@ from itertools import islice
 from os import sep
 from types import CodeType
 
-__all__ = ["assigned", "label", "line", "operands"]
+__all__ = ["assigned", "label", "line", "operands", "syntax"]
 
 Place = tuple[int, int, int, int]
 """Line and column (in UTF-8 bytes) of the start and of the end."""
@@ -41,6 +41,12 @@ def assigned(code: CodeType, instruction: int) -> str | None:
     """The name that the value of an instruction is assigned to: `h` in `self.h = x @ w`."""
     text, place = _read(code.co_filename), _exact(code, instruction)
     return text.targets.get(place) if text and place else None
+
+
+def syntax(filename: str) -> ast.Module | None:
+    """The syntax tree of a file."""
+    text = _read(filename)
+    return text.tree if text else None
 
 
 def operands(code: CodeType, instruction: int) -> tuple[str, list[str]] | None:
@@ -89,11 +95,12 @@ class _Text:
         self.lines = lines
         self.targets: dict[Place, str] = {}
         self.calls: dict[Place, ast.expr] = {}
+        self.tree: ast.Module | None = None
         try:
-            tree = ast.parse("".join(lines))
+            self.tree = ast.parse("".join(lines))
         except SyntaxError:  # a template, or a file edited into something else meanwhile
             return
-        for node in ast.walk(tree):
+        for node in ast.walk(self.tree):
             if isinstance(node, (ast.BinOp, ast.Call)):
                 for place in _places(node):
                     self.calls[place] = node

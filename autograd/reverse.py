@@ -15,7 +15,7 @@ from .ops.shape import astype, detach, sum_to
 from .record import pull
 from .several import Bundle, add_parts, filled, parts_of
 
-__all__ = ["CUT", "sweep"]
+__all__ = ["CUT", "hooked", "sweep"]
 
 CUT = (None, detach)
 """The op of what no gradient flows through: a leaf, or what is cut off, where that is recorded."""
@@ -64,7 +64,7 @@ def sweep(
                 continue
             if node.extra:
                 if "hooks" in node.extra:
-                    found[node] = _hooked(node, found[node], recorded)
+                    found[node] = hooked(node, found[node], recorded)
                 if "retain" in node.extra:
                     node._grad = found[node]
             if node.inputs.__class__ is Freed and node not in ends:
@@ -82,7 +82,7 @@ def sweep(
                     node.raw = node.raw[: len(op.outputs)]
         for node in found:
             if node.op in CUT and node.extra and "hooks" in node.extra:
-                found[node] = _hooked(node, found[node], recorded)
+                found[node] = hooked(node, found[node], recorded)
     except Exception as error:
         reraise(node, error)
     finally:
@@ -157,7 +157,7 @@ def _none_of(nodes: Sequence[Node], orders: set[int]) -> bool:
     return orders.isdisjoint([x.order for x in nodes])
 
 
-def _hooked(node: Node, g: Any, recorded: bool) -> Any:
+def hooked(node: Node, g: Any, recorded: bool) -> Any:
     """The gradient after the node's hooks have seen it and, if they return one, replaced it."""
     assert node.extra is not None
     kind: Any = type(node)

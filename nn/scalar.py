@@ -20,6 +20,8 @@ from typing import Any
 
 from autograd import Tensor, Value
 from autograd.errors import ShapeError
+from autograd.names import calling
+from autograd.node import scope
 from autograd.ops.linear import dot
 from autograd.random import uniform
 
@@ -36,9 +38,17 @@ _dot = dot.recorder(Value)
 class Module:
     """What has parameters."""
 
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """This module, as "", and those within it by their paths."""
+        return [("", self)]
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        """Every number that is learned, by its path: "layers.0.neurons.1.w[2]"."""
+        return []
+
     def parameters(self) -> list[Value]:
         """Every number that is learned."""
-        return []
+        return [p for _, p in self.named_parameters()]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -63,6 +73,9 @@ class Neuron(Module):
         act = _dot(self.b, *self.w, *x)
         return act.relu() if self.nonlin else act
 
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        return [*((f"w[{i}]", w) for i, w in enumerate(self.w)), ("b", self.b)]
+
     def parameters(self) -> list[Value]:
         return [*self.w, self.b]
 
@@ -78,8 +91,16 @@ class Layer(Module):
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The neurons' outputs: a list, or the one Value of a layer of one."""
-        out = [n(x) for n in self.neurons]
+        with scope(type(self).__name__, self):
+            out = [n(x) for n in self.neurons]
         return out[0] if len(out) == 1 else out
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        return [
+            (f"neurons.{i}.{name}", p)
+            for i, n in enumerate(self.neurons)
+            for name, p in n.named_parameters()
+        ]
 
     def parameters(self) -> list[Value]:
         return [p for n in self.neurons for p in n.parameters()]
@@ -98,9 +119,20 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Any) -> Any:
-        for i, layer in enumerate(self.layers):
-            x = layer([x] if i and len(self.layers[i - 1].neurons) == 1 else x)
+        with scope(type(self).__name__, self, calling()):
+            for i, layer in enumerate(self.layers):
+                x = layer([x] if i and len(self.layers[i - 1].neurons) == 1 else x)
         return x
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        return [("", self), *((f"layers.{i}", layer) for i, layer in enumerate(self.layers))]
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        return [
+            (f"layers.{i}.{name}", p)
+            for i, layer in enumerate(self.layers)
+            for name, p in layer.named_parameters()
+        ]
 
     def parameters(self) -> list[Value]:
         return [p for layer in self.layers for p in layer.parameters()]

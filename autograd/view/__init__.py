@@ -5,5 +5,6 @@
 
 from .drawing import Drawing, draw, draw_dot
 from .engine import RenderError
+from .trace import GraphTrace
 
-__all__ = ["Drawing", "RenderError", "draw", "draw_dot"]
+__all__ = ["Drawing", "GraphTrace", "RenderError", "draw", "draw_dot"]
