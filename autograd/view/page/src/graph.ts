@@ -43,9 +43,8 @@ export class Graph {
 
   /** How an operation is written in its pill. */
   symbol(i: number): string {
-    const { op, params } = this.nodes[i];
-    if (op === "power") return `^${/n=(.*)/.exec(params ?? "")?.[1] ?? "n"}`;
-    return this.op(i)?.symbol ?? op ?? "";
+    const node = this.nodes[i];
+    return node.symbol ?? this.op(i)?.symbol ?? node.op ?? "";
   }
 
   /** The path of the module that computed a node: "encoder.3". */

@@ -47,6 +47,8 @@ export interface TraceNode {
   kind: "value" | "parameter" | "input" | "output" | "constant";
   name?: string;
   op?: string;
+  /** How the operation is written, where that depends on its params: "^3". */
+  symbol?: string;
   params?: string;
   inputs?: number[];
   scope?: number;
@@ -77,6 +79,7 @@ export interface Part {
   position: number;
   local?: Num;
   value?: Stats | Num;
+  /** The nth of so many contributions to this input. */
   nth: number;
   of: number;
   total?: Stats | Num;
@@ -135,8 +138,25 @@ export interface Payload {
 export async function payload(): Promise<Payload> {
   const holder = document.getElementById("glassgrad-data")!;
   const text = holder.textContent!.trim();
-  if (!holder.getAttribute("type")!.includes("gzip")) return JSON.parse(text) as Payload;
+  if (!holder.getAttribute("type")!.includes("gzip")) return whole(JSON.parse(text));
   const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return (await new Response(stream).json()) as Payload;
+  return whole(await new Response(stream).json());
+}
+
+/** A payload with the lists that Python leaves out where they are empty. */
+function whole(payload: Payload): Payload {
+  for (const trace of payload.traces) {
+    trace.scopes ??= [];
+    trace.events ??= [];
+    trace.notes ??= [];
+    trace.ops ??= {};
+    trace.sources ??= {};
+    for (const { parts } of trace.events)
+      for (const part of parts) {
+        part.nth ??= 1;
+        part.of ??= 1;
+      }
+  }
+  return payload;
 }
