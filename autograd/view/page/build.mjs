@@ -1,19 +1,20 @@
-// Bundles src/ into built/explorer.js and built/explorer.css, which the Python package ships.
+// Bundles src/ into built/: the page's script and style, which the Python package ships, and the
+// layout as a module, which the tests compare with the layout in Python.
 import { build } from "esbuild";
 import { stat } from "node:fs/promises";
 
 const LIMIT = 100_000; // bytes of script and style together
 
-await build({
-  entryPoints: { explorer: "src/main.ts" },
+const options = {
   outdir: "built",
   bundle: true,
   minify: true,
-  format: "iife",
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
-});
+};
+await build({ ...options, entryPoints: { explorer: "src/main.ts" }, format: "iife" });
+await build({ ...options, entryPoints: { layout: "src/layout_module.ts" }, format: "esm" });
 
 const sizes = await Promise.all(["js", "css"].map((kind) => stat(`built/explorer.${kind}`)));
 const total = sizes.reduce((sum, { size }) => sum + size, 0);

@@ -1,0 +1,30 @@
+/** Places in sorted arrays, by halving: what Python's module `bisect` does. */
+
+/** Where `x` is to be inserted before all that equal it. */
+export function bisectLeft(sorted: readonly number[], x: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < x) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Where `x` is to be inserted behind all that equal it. */
+export function bisectRight(sorted: readonly number[], x: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (x < sorted[middle]) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Insert `x` so that `sorted` stays so. */
+export function insort(sorted: number[], x: number): void {
+  sorted.splice(bisectRight(sorted, x), 0, x);
+}

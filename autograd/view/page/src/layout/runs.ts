@@ -1,0 +1,109 @@
+/**
+ * What should be drawn on one straight line: long arrows, and the trunk of a network.
+ *
+ * The port of `layout/runs.py`.  In the spirit of Brandes and Köpf ("Fast and simple horizontal
+ * coordinate assignment", 2002), who align each vertex with a neighbour in the middle; here it is
+ * the neighbour on the longest path.
+ */
+
+import { bisectLeft } from "../bisect";
+import type { Net } from "./net";
+
+/** For each vertex the neighbour ahead, and behind, to which its line should be straight, or -1. */
+export interface Trunks {
+  ahead: number[];
+  behind: number[];
+}
+
+/**
+ * The neighbours on the trunk of the network.
+ *
+ * Ahead lies the one on the longest way to a result.  Behind, of all that favour it so, lies the
+ * one at the end of the longest straight line; so data flow straight on where parameters join, and
+ * a running sum where its terms do.  Ties favour nobody: `a` and `b` stand on either side of `a * b`.
+ */
+export function trunks(net: Net): Trunks {
+  const ahead = net.home.map(() => -1);
+  const behind = net.home.map(() => -1);
+  let length = net.home.map(() => 0);
+  for (const row of [...net.rows].reverse()) {
+    for (const v of row) {
+      const [u, longest] = longestOf(net.after[v], length);
+      ahead[v] = u;
+      length[v] = longest + Number(!net.light[v]);
+    }
+  }
+  length = net.lane.map((lane) => (lane ? 0.5 : 0)); // a lane from the side beats a parameter
+  for (const row of net.rows) {
+    for (const v of row) {
+      const [u, longest] = longestOf(net.before[v].filter((u) => ahead[u] === v), length);
+      behind[v] = u;
+      length[v] = Math.max(length[v], longest + Number(!net.light[v]));
+    }
+  }
+  return { ahead, behind };
+}
+
+/** Which of `around` has the greatest length, -1 if several have, and that length. */
+function longestOf(around: readonly number[], length: readonly number[]): [number, number] {
+  if (!around.length) return [-1, 0];
+  let [best, longest] = [-1, -Infinity];
+  for (const u of around) {
+    if (length[u] > longest) [best, longest] = [u, length[u]];
+    else if (length[u] === longest) best = -1;
+  }
+  return [best, longest];
+}
+
+/** Partition the vertices of `rows` into runs, each to be drawn on one straight line. */
+export function runs(net: Net, straight: Trunks, rows: readonly (readonly number[])[]): number[][] {
+  const rank = new Map<number, number>();
+  for (const row of rows) row.forEach((vertex, i) => rank.set(vertex, i));
+  const { ahead, behind } = straight;
+  const follower = new Map<number, number>();
+  for (const row of rows) {
+    const lanes: [number, number][] = [];
+    const others: [number, number][] = [];
+    for (const v of row) {
+      const next = net.lane[v] ? net.after[v].find((u) => net.lane[u] && rank.has(u)) : undefined;
+      if (next !== undefined) {
+        lanes.push([v, next]);
+        continue;
+      }
+      const u = ahead[v];
+      const mutual = rank.has(u) && behind[u] === v;
+      if (mutual && (net.before[v].length || leadsOn(u, straight))) others.push([v, u]);
+    }
+    const lefts: number[] = []; // straight lines must not cross
+    const rights: number[] = [];
+    for (const [v, u] of [...lanes, ...others]) {
+      const [left, right] = [rank.get(v)!, rank.get(u)!];
+      const spot = bisectLeft(lefts, left);
+      if (spot > 0 && rights[spot - 1] >= right) continue;
+      if (spot < rights.length && rights[spot] <= right) continue;
+      lefts.splice(spot, 0, left);
+      rights.splice(spot, 0, right);
+      follower.set(v, u);
+    }
+  }
+  const led = new Set(follower.values());
+  const found = [];
+  for (const row of rows) {
+    for (const v of row) {
+      if (led.has(v)) continue;
+      const run = [v];
+      for (let u = follower.get(v); u !== undefined; u = follower.get(u)) run.push(u);
+      found.push(run);
+    }
+  }
+  return found;
+}
+
+/**
+ * Whether the longest path through `vertex` is also that through the next.
+ *
+ * A source is drawn straight into such a vertex only: elsewhere it is one of several that join.
+ */
+function leadsOn(vertex: number, { ahead, behind }: Trunks): boolean {
+  return ahead[vertex] < 0 || behind[ahead[vertex]] === vertex;
+}
