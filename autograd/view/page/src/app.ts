@@ -12,6 +12,9 @@ import type { GraphTrace, Payload } from "./trace";
 import type { Item } from "./tree";
 import { type Trouble, trouble } from "./trouble";
 
+/** A drawing of so few boxes goes on in a new row where the window ends. */
+const SMALL = 40;
+
 /** One trace, with all that is known of it. */
 export class Sheet {
   readonly graph: Graph;
@@ -45,12 +48,18 @@ export class App {
   /** Where on the time line: see `Timeline`. */
   readonly position: Signal<number>;
   readonly measure = new Signal<Measure>("gradient");
+  /** Whether steps are being looked at; else the position is the end of the time line. */
+  readonly stepping = new Signal(false);
   readonly busy = new Signal("");
   /** What a screen reader is told. */
   readonly said = new Signal("");
   readonly themes: Themes;
   /** The item that keeps its place on the screen when the scene changes. */
   anchor: Item | null = null;
+  /** How wide a drawing may be to be read without panning, in px. */
+  room: () => number | null = () => null;
+  /** Bring an item into sight. */
+  go: (item: Item) => void = () => {};
   private readonly sheets: Sheet[] = [];
   private turn = 0;
 
@@ -76,6 +85,7 @@ export class App {
     this.selected.set(null);
     this.hovered.set(null);
     this.scene.set(null);
+    this.stepping.set(false);
     this.sheet.set(sheet);
     this.position.set(sheet.timeline.length);
     await this.arrange();
@@ -88,7 +98,7 @@ export class App {
     const turn = ++this.turn;
     const { fold } = this.sheet.value;
     const picture = fold.picture();
-    const placed = arrange(picture);
+    const placed = arrange(picture, picture.boxes.length <= SMALL ? this.room() : null);
     if (placed instanceof Promise) this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
     try {
       const layout = await placed;
@@ -123,6 +133,57 @@ export class App {
   async select(item: Item | null): Promise<void> {
     if (item && this.sheet.value.fold.reveal(item)) await this.arrange();
     this.selected.set(item);
+  }
+
+  // --- steps ---
+
+  /** Move to a position of the time line and look at the step there. */
+  step(position: number): void {
+    const { timeline } = this.sheet.value;
+    this.stepping.set(true);
+    this.position.set(Math.max(0, Math.min(timeline.length, position)));
+  }
+
+  stopStepping(): void {
+    this.stepping.set(false);
+    this.position.set(this.sheet.value.timeline.length);
+  }
+
+  /** The position after the next step that can be seen: a folded module is one. */
+  next(): number {
+    const { timeline } = this.sheet.value;
+    let at = Math.min(this.position.value + 1, timeline.length);
+    while (at < timeline.length && this.same(at, at + 1)) at++;
+    return at;
+  }
+
+  previous(): number {
+    let at = this.position.value;
+    while (at > 1 && this.same(at, at - 1)) at--;
+    return Math.max(0, at - 1);
+  }
+
+  /** Whether two positions are the same step, because what they do is folded into one box. */
+  private same(a: number, b: number): boolean {
+    const { timeline, fold } = this.sheet.value;
+    const [one, other] = [timeline.at(a), timeline.at(b)];
+    if (one.phase === "start" || other.phase === "start" || one.phase !== other.phase) return false;
+    const item = fold.shown(one.node);
+    return item.kind !== "node" && item === fold.shown(other.node);
+  }
+
+  /** Unfold the module whose step this is, and go to its first operation. */
+  async stepInto(): Promise<void> {
+    const { timeline, fold } = this.sheet.value;
+    const moment = timeline.at(this.position.value);
+    if (moment.phase === "start") return;
+    const item = fold.shown(moment.node);
+    if (item.kind === "node") return this.step(this.next());
+    let first = this.position.value;
+    while (first > 1 && this.same(first, first - 1)) first--;
+    await this.toggle(item, true);
+    this.position.set(first);
+    this.position.set(this.next() === first + 1 ? first : Math.max(first, this.position.value));
   }
 
   visible(item: Item): Item {

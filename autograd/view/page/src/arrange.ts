@@ -15,14 +15,15 @@ const script = typeof document === "undefined" ? "" : (document.currentScript?.t
 let worker: Worker | null = null;
 let waiting: { resolve(layout: Layout): void; reject(reason: Error): void } | null = null;
 
-export function arrange(picture: Picture): Layout | Promise<Layout> {
-  if (picture.boxes.length + picture.arrows.length <= FEW || !script) return layout(picture);
+export function arrange(picture: Picture, wrap: number | null): Layout | Promise<Layout> {
+  if (picture.boxes.length + picture.arrows.length <= FEW || !script)
+    return layout(picture, wrap);
   waiting?.reject(new Error("another layout was asked for"));
   worker?.terminate(); // what it was doing is of no use any more
   try {
     worker = new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   } catch {
-    return layout(picture); // a page that may have no workers
+    return layout(picture, wrap); // a page that may have no workers
   }
   return new Promise((resolve, reject) => {
     const mine = { resolve, reject };
@@ -39,13 +40,13 @@ export function arrange(picture: Picture): Layout | Promise<Layout> {
     worker!.onerror = (event) => {
       event.preventDefault();
       done();
-      resolve(layout(picture));
+      resolve(layout(picture, wrap));
     };
-    worker!.postMessage(picture);
+    worker!.postMessage([picture, wrap]);
   });
 }
 
 /** In a worker: lay out whatever picture arrives. */
 export function serve(): void {
-  self.onmessage = ({ data }: MessageEvent<Picture>) => self.postMessage(layout(data));
+  self.onmessage = ({ data }: MessageEvent<[Picture, number | null]>) => self.postMessage(layout(...data));
 }

@@ -1,7 +1,7 @@
 /** What a box's ring says: a measure of a node, and its place on a scale. */
 
 import type { Graph } from "./graph";
-import { bytes, isStats, percent, short, size } from "./numbers";
+import { bytes, isStats, size } from "./numbers";
 import type { Num, Stats } from "./trace";
 
 /** A ring: none where nothing was computed; zero, broken and unfinished are no numbers. */
@@ -39,7 +39,7 @@ export class Scale {
   /** The words at the two ends. */
   get ends(): [string, string] {
     if (this.measure === "zeros") return ["0 %", "100 %"];
-    const say = this.measure === "held" ? (x: number) => bytes(Math.round(x)) : (x: number) => short(Number(x.toPrecision(3))).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+    const say = (x: number) => (this.measure === "held" ? bytes(Math.round(x)) : round(x));
     return [say(10 ** this.low), say(10 ** this.high)];
   }
 
@@ -62,10 +62,11 @@ export class Scale {
     return Math.max(0, Math.min(Math.floor(share * HEATS), HEATS - 1));
   }
 
-  say(x: Stats | Num | undefined): string {
-    if (this.measure === "zeros") return isStats(x) ? percent(x.zeros) : "";
-    return "";
-  }
+}
+
+function round(x: number): string {
+  const text = x >= 1e-3 && x < 1e5 ? String(Number(x.toPrecision(3))) : x.toExponential(1);
+  return text.replace(".0e", "e").replace("e+", "e");
 }
 
 const RANK = { none: 0, still: 1, partial: 2, hot: 3, broken: 4 };

@@ -148,9 +148,10 @@ function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number):
   pen.rect(rect.x, rect.y, rect.width, rect.height, radius, around);
   if (mark.role === "group") {
     pen.rect(rect.x, rect.y, rect.width, rect.height, radius, { fill: look.theme.colours.tint, alpha: 0.12 });
-    const size = Math.min(rect.height * 0.42, 8.5 / scale, (rect.width - 8) / Math.max(1, mark.item.title.length) / 0.6);
-    if (size * scale > 5)
-      pen.text(mark.item.title, rect.x + rect.width / 2, rect.y + rect.height / 2, "title", "middle", look.theme.colours.ink, size);
+    const title = mark.item.title.split(": ").pop()!;
+    const size = Math.min(rect.height * 0.42, 11 / scale, (rect.width - 8) / Math.max(1, title.length) / 0.58);
+    if (size * scale > 4.5)
+      pen.text(title, rect.x + rect.width / 2, rect.y + rect.height / 2, "title", "middle", look.theme.colours.ink, size);
   }
   if (look.selected(mark))
     pen.rect(rect.x - 6, rect.y - 6, rect.width + 12, rect.height + 12, radius, {

@@ -17,14 +17,14 @@ export class Fold {
     this.reset();
   }
 
-  /** Unfold the outermost as long as the boxes stay few. */
+  /** Unfold the outermost as long as the boxes stay few; rows of equal modules stay folded. */
   reset(): void {
     this.open = new Set([this.tree.root]);
     let shown = this.boxes(this.tree.root);
     let level = this.tree.root.children;
     while (level.length) {
       const next: Item[] = [];
-      const groups = level.filter((item) => item.kind !== "node");
+      const groups = level.filter((item) => item.kind === "scope" || item.kind === "run");
       for (const item of groups) {
         const more = this.boxes(item) - 1;
         if (shown + more > START) continue;

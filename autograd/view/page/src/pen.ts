@@ -169,6 +169,11 @@ export class SvgPen implements Pen {
     this.parts.push("</g>");
   }
 
+  /** What follows, up to `end`, is moved. */
+  shift(x: number, y: number): void {
+    this.parts.push(`<g transform="translate(${n(x)} ${n(y)})">`);
+  }
+
   /** All that was drawn, as a file. */
   file(width: number, height: number, title: string): string {
     return (

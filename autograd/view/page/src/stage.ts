@@ -1,6 +1,6 @@
 /** The canvas: draws the scene as it looks now, and turns gestures into what they mean. */
 
-import { type App, within } from "./app";
+import type { App } from "./app";
 import { NO_TONE, type Tone, worse } from "./colour";
 import { type Look, draw } from "./draw";
 import { h } from "./dom";
@@ -45,8 +45,9 @@ export class Stage {
     });
     this.look = this.makeLook();
     new ResizeObserver(() => this.resize()).observe(this.canvas);
+    app.go = (item) => this.reveal(item);
     app.scene.watch((scene) => this.show(scene));
-    for (const signal of [app.position, app.measure, app.sheet] as { watch(f: () => void): void }[])
+    for (const signal of [app.position, app.measure, app.sheet, app.stepping] as { watch(f: () => void): void }[])
       signal.watch(() => this.refresh());
     for (const signal of [app.selected, app.hovered, app.themes.signal] as { watch(f: () => void): void }[])
       signal.watch(() => this.ask());
@@ -123,8 +124,8 @@ export class Stage {
     this.happening = null;
     const { graph, fold, timeline } = this.app.sheet.value;
     const position = this.app.position.value;
-    const moment = timeline.at(position);
-    if (this.scene && moment.phase !== "start" && position < timeline.length + (this.stepping ? 1 : 0)) {
+    const moment = timeline.at(Math.min(position, timeline.length));
+    if (this.scene && moment.phase !== "start" && this.app.stepping.value) {
       this.happening = fold.shown(moment.node);
       const single = this.happening.kind === "node";
       const head = single && graph.nodes[moment.node].op ? pill(this.happening.key) : this.happening.key;
@@ -135,12 +136,11 @@ export class Stage {
         this.flowing.add(`${bundle ? pill(item.key) : item.key}\n${head}`);
       }
       if (moment.phase !== "seed") this.flowing.add(`${head}\n${this.happening.key}`);
+      const rect = this.scene.rectOf(this.happening);
+      if (rect) this.viewport.show(rect, false);
     }
     this.ask();
   }
-
-  /** Whether a step is being looked at: at the end of the line only after having come there. */
-  stepping = false;
 
   ask(): void {
     if (this.asked) return;
@@ -300,5 +300,3 @@ function firstOperation(item: Item): number {
   }
   return first;
 }
-
-export { within };

@@ -69,6 +69,11 @@ export class Viewport {
     return [left, top, Math.max(60, clientWidth - left - right), Math.max(60, clientHeight - top - bottom)];
   }
 
+  /** Width of that part, less a margin, in px of the screen. */
+  get room(): number {
+    return this.free[2] - 48;
+  }
+
   private get middle(): [number, number] {
     const [left, top, width, height] = this.free;
     return [left + width / 2, top + height / 2];
@@ -86,21 +91,29 @@ export class Viewport {
     );
   }
 
-  /** Bring a rectangle into sight, moving as little as possible. */
-  show(rect: Rect, glide = true): void {
+  /** Bring a rectangle into sight, moving as little as possible; `zoom` until it can be read. */
+  show(rect: Rect, zoom = true): void {
     const [left, top, width, height] = this.free;
-    const scale = this.scale < 0.5 ? Math.min(1, (width - 60) / rect.width) : this.scale;
-    const x = rect.x * this.scale + this.x;
-    const y = rect.y * this.scale + this.y;
+    const scale = zoom && this.scale < 0.5 ? Math.min(1, (width - 60) / rect.width) : this.scale;
+    const edge = 24;
+    const x = rect.x * scale + this.x;
+    const y = rect.y * scale + this.y;
     const inside =
-      x > left + 16 && y > top + 16 && x + rect.width * this.scale < left + width - 16 &&
-      y + rect.height * this.scale < top + height - 16;
+      x > left + edge && y > top + edge && x + rect.width * scale < left + width - edge &&
+      y + rect.height * scale < top + height - edge;
     if (inside && scale === this.scale) return;
+    if (!zoom && rect.width * scale < width / 2) {
+      // as little as it takes, with some room to what comes next
+      const room = Math.min(140, width / 5);
+      const dx = Math.max(0, left + room - x) || Math.min(0, left + width - room - x - rect.width * scale);
+      const dy = Math.max(0, top + room - y) || Math.min(0, top + height - room - y - rect.height * scale);
+      return this.go(this.x + dx, this.y + dy, scale, true);
+    }
     this.go(
       left + width / 2 - (rect.x + rect.width / 2) * scale,
       top + height / 2 - (rect.y + rect.height / 2) * scale,
       scale,
-      glide,
+      true,
     );
   }
 

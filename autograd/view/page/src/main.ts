@@ -1,0 +1,97 @@
+/** The page: a composition of panels around one drawing. */
+
+import "./page.css";
+import { api } from "./api";
+import { App } from "./app";
+import { serve } from "./arrange";
+import { banner } from "./banner";
+import { codePanel } from "./code";
+import { details } from "./details";
+import { button, h } from "./dom";
+import { keys } from "./keys";
+import { legend } from "./legend";
+import { Outline } from "./outline";
+import { stepPanel } from "./rule";
+import { download, svg } from "./save";
+import { Search } from "./search";
+import { sheet } from "./sheet";
+import { Stage } from "./stage";
+import { tooltip } from "./tooltip";
+import { payload } from "./trace";
+import { Transport } from "./transport";
+
+/** Scale at which a small drawing should fit the window, and the least px it is given. */
+const COMFORT = 0.85;
+const NARROWEST = 560;
+
+declare global {
+  interface Window {
+    glassgrad: { ready: Promise<void> } | ReturnType<typeof api>;
+  }
+}
+
+async function start(): Promise<void> {
+  const home = document.getElementById("glassgrad")!;
+  home.classList.add("glassgrad-page");
+  const app = new App(await payload(), home);
+  const stage = new Stage(app);
+  const transport = new Transport(app);
+  const search = new Search(app);
+  const outline = new Outline(app);
+  const field = h("main", { class: "field", tabindex: 0, "aria-label": "Drawing of the graph. Arrow keys pan, plus and minus zoom; the outline holds the same as text." });
+  const busy = h("div", { class: "busy", role: "status" });
+  app.busy.watch((text) => {
+    busy.textContent = text;
+    busy.hidden = !text;
+  });
+  const live = h("div", { class: "unseen", "aria-live": "polite" });
+  app.said.watch((text) => (live.textContent = text));
+  const side = sheet(stepPanel(app), details(app), codePanel(app));
+  field.append(stage.canvas, outline.element, banner(app), legend(app), busy, transport.element, side, tooltip(app, field));
+  home.replaceChildren(bar(app, stage, search, outline), field, live);
+  keys(app, stage, transport, search);
+  const margins = () => {
+    const wide = field.clientWidth > 760;
+    Object.assign(stage.viewport.margins, {
+      left: outline.element.classList.contains("open") && wide ? outline.element.offsetWidth : 0,
+      right: wide ? side.offsetWidth : 0,
+      bottom: wide ? 72 : field.clientHeight - side.offsetTop,
+      top: 0,
+    });
+  };
+  new ResizeObserver(margins).observe(side);
+  margins();
+  app.selected.watch((item) => item && side.lift());
+  app.stepping.watch((stepping) => stepping && side.lift());
+  window.glassgrad = api(app, stage, window.glassgrad?.ready);
+  const room = stage.viewport.room / COMFORT;
+  app.room = () => Math.max(NARROWEST, room);
+  await app.arrange();
+}
+
+function bar(app: App, stage: Stage, search: Search, outline: Outline): HTMLElement {
+  const title = h("h1", {}, app.payload.title);
+  const kinds = h("div", { class: "kindswitch", role: "group", "aria-label": "Level of detail" });
+  if (app.payload.traces.length > 1) {
+    const names = ["arrays", "scalars"];
+    app.payload.traces.forEach((_, i) => {
+      const choice = button(names[i] ?? `trace ${i + 1}`, `Open as ${names[i]}`, () => void app.openTrace(i), { class: "plain" });
+      app.sheet.watch(() => choice.setAttribute("aria-pressed", String(app.which === i)));
+      kinds.append(choice);
+    });
+  }
+  const toggle = button("outline", "Outline", () => {
+    const open = outline.element.classList.toggle("open");
+    toggle.setAttribute("aria-pressed", String(open));
+  }, { "aria-pressed": "false" });
+  return h("header", { class: "bar" }, toggle, title, kinds, search.element,
+    h("div", { class: "tools" },
+      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level())),
+      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel())),
+      button("fit", "Fit to the window (0)", () => stage.fit()),
+      button("save", "Save as SVG", () => download(svg(app, stage), `${app.payload.title}.svg`, "image/svg+xml")),
+      button("theme", "Light or dark", () => app.themes.toggle())));
+}
+
+if (typeof document === "undefined") serve();
+else window.glassgrad = { ready: start() };
