@@ -2,7 +2,7 @@
 
 import { type Measure, Scale } from "./colour";
 import { Signal } from "./dom";
-import { Fold } from "./fold";
+import { Fold, START } from "./fold";
 import { Graph } from "./graph";
 import { arrange } from "./arrange";
 import { Scene } from "./scene";
@@ -23,9 +23,10 @@ export class Sheet {
   readonly trouble: Trouble | null;
   readonly scales: { [measure in Measure]: Scale };
 
-  constructor(readonly trace: GraphTrace) {
+  constructor(readonly trace: GraphTrace, start: number) {
     this.graph = new Graph(trace);
     this.fold = new Fold(this.graph);
+    this.fold.reset(start);
     this.timeline = new Timeline(this.graph);
     this.trouble = trouble(this.graph);
     this.scales = {
@@ -65,9 +66,14 @@ export class App {
 
   constructor(readonly payload: Payload, readonly home: HTMLElement) {
     this.themes = new Themes(payload.palette, home);
-    this.sheets[0] = new Sheet(payload.traces[0]);
+    this.sheets[0] = new Sheet(payload.traces[0], this.start);
     this.sheet = new Signal(this.sheets[0]);
     this.position = new Signal(this.sheets[0].timeline.length);
+  }
+
+  /** How many boxes to begin with. */
+  private get start(): number {
+    return this.home.clientWidth < 600 ? START / 4 : START;
   }
 
   get which(): number {
@@ -79,7 +85,7 @@ export class App {
     if (which === this.which) return;
     const before = this.selected.value;
     const name = before?.kind === "node" ? this.sheet.value.graph.titles[before.index] : "";
-    this.sheets[which] ??= new Sheet(this.payload.traces[which]);
+    this.sheets[which] ??= new Sheet(this.payload.traces[which], this.start);
     const sheet = this.sheets[which];
     this.anchor = null;
     this.selected.set(null);

@@ -11,11 +11,12 @@ export function banner(app: App): HTMLElement {
     if (!trouble) return;
     const { node, what, kind, path } = trouble;
     const { op, where } = graph.nodes[node];
-    const from = op ? (what === "data" ? " from inputs that are finite" : "") : ", which was given";
+    const { size } = path;
     box.replaceChildren(
       h("b", {}, kind), what === "data" ? " first appears in " : " first appears in the gradient that flows back through ",
-      link(app, node), op ? ` = ${op}(…)${from}` : from, where ? ` at ${where}` : "",
-      path.size > 1 ? `, and reaches ${path.size - 1} more` : "",
+      link(app, node), op && graph.titles[node] !== op ? ` (${op})` : "", where ? `, ${where}.` : ".",
+      op && what === "data" ? " Its inputs are finite." : "",
+      size > 1 ? ` It reaches ${size - 1} more.` : "",
     );
   });
   return box;

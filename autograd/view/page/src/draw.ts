@@ -2,7 +2,7 @@
 
 import type { Tone } from "./colour";
 import { WIDEST } from "./numbers";
-import { arrival, type Ink, type Pen } from "./pen";
+import { arrival, type Ink, type Pen, type Tip } from "./pen";
 import type { Rect } from "./layout/plan";
 import type { Line, Mark, Plate, Scene } from "./scene";
 import { fit, SIZE } from "./text";
@@ -14,13 +14,14 @@ export interface Look {
   tone(mark: Mark): Tone;
   data(mark: Mark): string;
   grad(mark: Mark): string;
+  /** The operation that made a number which is not finite. */
+  culprit(mark: Mark): boolean;
   /** What nothing is known of yet. */
   pale(mark: Mark): boolean;
   /** The operation that is happening. */
   active(mark: Mark): boolean;
   selected(mark: Mark | Plate): boolean;
   told(mark: Mark): string;
-  line(line: Line): "plain" | "near" | "flow" | "alarm";
   /** How far the dashes of what flows have moved, in px. */
   moved: number;
 }
@@ -44,8 +45,14 @@ const RADIUS: { [kind: string]: number } = {
 const READABLE = 0.42;
 /** Below this one corners and tips are too small to be seen. */
 const VISIBLE = 0.2;
+/** And below this one curves are as good as straight. */
+const STRAIGHT = 0.25;
 
-export function draw(scene: Scene, pen: Pen, look: Look, view: View): void {
+/** Font size of a frame's title at most. */
+const HEAD = 15;
+
+/** All but what is pointed out, which changes only with the numbers; returns how much it was. */
+export function drawBase(scene: Scene, pen: Pen, look: Look, view: View): number {
   const come = view.come ?? 1;
   const { left, top, right, bottom, scale } = view;
   for (const plate of scene.plates) {
@@ -53,20 +60,46 @@ export function draw(scene: Scene, pen: Pen, look: Look, view: View): void {
     if (panel.x > right || panel.y > bottom || panel.x + panel.width < left || panel.y + panel.height < top) continue;
     drawPlate(plate, pen, look, scale, come);
   }
-  const lit: Line[] = [];
-  for (const line of scene.linesIn(left, top, right, bottom)) {
-    if (look.line(line) === "plain") drawLine(line, pen, look, scale, come);
-    else lit.push(line);
-  }
-  for (const line of lit) drawLine(line, pen, look, scale, come);
+  const lines = [...scene.linesIn(left, top, right, bottom)];
+  let things = lines.length;
+  const { line } = look.theme.colours;
+  const ink: Ink = { stroke: line, width: thickness(scale) };
+  if (come < 1) ink.alpha = come * come;
+  pen.curves(lines.map(({ route }) => route), ink, scale < STRAIGHT);
+  if (scale >= VISIBLE && come === 1) pen.tips(lines.map(({ route }) => tip(route)), line);
   const marks = come < 1 ? scene.marks.values() : scene.marksIn(left, top, right, bottom);
   for (const mark of marks) {
     const rect = come < 1 ? between(view.from!.get(mark.key), mark.rect, come) : mark.rect;
     if (rect.x > right || rect.y > bottom || rect.x + rect.width < left || rect.y + rect.height < top) continue;
-    if (scale < READABLE) drawSmall(mark, rect, pen, look, scale);
-    else drawMark(scene, mark, rect, pen, look);
+    drawBox(scene, mark, rect, pen, look, scale);
+    things++;
+  }
+  return things;
+}
+
+/** What is pointed out, over all else: lines, and boxes that are selected or active. */
+export function drawOverlay(scene: Scene, pen: Pen, look: Look, view: View, lit: Map<Line, Lit>, marks: Iterable<Mark | Plate>): void {
+  const { scale } = view;
+  for (const [line, kind] of lit) drawLit(line, kind, pen, look, scale);
+  for (const thing of marks) {
+    const rect = "rect" in thing ? thing.rect : thing.panel;
+    if ("rect" in thing) drawBox(scene, thing, rect, pen, look, scale, true);
+    if (!look.selected(thing)) continue;
+    const away = "rect" in thing ? 4.5 : 0;
+    const radius = scale < VISIBLE ? 0 : "rect" in thing ? Math.min(RADIUS[thing.box.kind], rect.height / 2) + away : 10;
+    pen.rect(rect.x - away, rect.y - away, rect.width + 2 * away, rect.height + 2 * away, radius, {
+      stroke: look.theme.kind("parameter")[1], width: Math.max(2, 1.5 / scale),
+    });
   }
 }
+
+export function draw(scene: Scene, pen: Pen, look: Look, view: View, lit: Map<Line, Lit>, marks: Iterable<Mark | Plate>): void {
+  drawBase(scene, pen, look, view);
+  drawOverlay(scene, pen, look, view, lit, marks);
+}
+
+/** How a line that is pointed out looks: that of the selected box, a gradient, the way of a nan. */
+export type Lit = "near" | "flow" | "alarm";
 
 function drawPlate(plate: Plate, pen: Pen, look: Look, scale: number, come: number): void {
   const { panel } = plate;
@@ -74,45 +107,49 @@ function drawPlate(plate: Plate, pen: Pen, look: Look, scale: number, come: numb
   const radius = scale < VISIBLE ? 0 : 10;
   pen.begin(plate.cluster.tooltip || plate.cluster.title);
   pen.rect(panel.x, panel.y, panel.width, panel.height, radius, { fill: tint, alpha: 0.07 * come });
-  const chosen = look.selected(plate);
   pen.rect(panel.x, panel.y, panel.width, panel.height, radius, {
-    stroke: chosen ? look.theme.kind("parameter")[1] : tint,
-    width: (chosen ? 2 : 1) / Math.min(1, scale / VISIBLE),
-    alpha: chosen ? 1 : 0.4 * come,
+    stroke: tint, width: 1 / Math.min(1, scale / VISIBLE), alpha: 0.4 * come,
   });
-  const size = SIZE.title * Math.max(1, Math.min(READABLE / scale, 4));
-  const shrink = SIZE.title / size;
-  if (panel.width * scale > 50 && size < panel.height / 3) {
-    const title = fit(plate.cluster.title, "title", (panel.width - 16) * shrink);
-    if (title.length > 2) pen.text(title, panel.titleX, panel.y + 15 / shrink, "title", "start", look.theme.colours.faint, size);
-  }
+  // what is far away is written larger, as far as the frame's head has room
+  const size = Math.max(SIZE.title, Math.min(HEAD, SIZE.title * (READABLE / scale)));
+  const title = size * scale > 5 ? fit(plate.cluster.title, "title", ((panel.width - 16) * SIZE.title) / size) : "";
+  if (title.length > 2)
+    pen.text(title, panel.titleX, panel.y + 15, "title", "start", look.theme.colours.faint, size);
   pen.end();
 }
 
-function drawLine(line: Line, pen: Pen, look: Look, scale: number, come: number): void {
+/** Lines stay visible from far away. */
+function thickness(scale: number): number {
+  return scale < READABLE ? Math.min(1.4 / Math.max(scale, READABLE / 2), 0.6 / scale) : 1.4;
+}
+
+function tip(route: Line["route"]): Tip {
+  const [x, y] = route.steps[route.steps.length - 1].slice(-2);
+  return [x, y, arrival(route)];
+}
+
+function drawLit({ route }: Line, kind: Lit, pen: Pen, look: Look, scale: number): void {
   const { colours } = look.theme;
-  const kind = look.line(line);
-  const thin = Math.min(1, Math.max(scale / READABLE, 0.35)) * (1 / Math.max(scale, 0.02)) ;
-  const width = scale < READABLE ? thin : 1.4;
-  const colour = kind === "flow" ? colours.back : kind === "alarm" ? colours.alarm : kind === "near" ? colours.ink : colours.line;
-  const ink: Ink = { stroke: colour, width: kind === "plain" ? width : Math.max(2.2, width * 1.6) };
-  if (come < 1) ink.alpha = come * come;
+  const colour = kind === "flow" ? colours.back : kind === "alarm" ? colours.alarm : colours.ink;
+  const ink: Ink = { stroke: colour, width: Math.max(2.2, thickness(scale) * 1.8) };
   if (kind === "flow") {
+    pen.curves([route], { stroke: colours.paper, width: 3 });
     ink.dash = [6, 5];
     ink.offset = look.moved;
   }
-  pen.curve(line.route, ink);
-  if (scale < VISIBLE || come < 1) return;
-  if (kind === "flow") {
-    // a gradient goes from the result back to what it was computed from
-    const [x, y] = line.route.start;
-    const [first] = line.route.steps;
-    const [nextX, nextY] = first;
-    pen.tip(x, y, Math.atan2(y - nextY, x - nextX), colour);
-    return;
-  }
-  const [x, y] = line.route.steps.at(-1)!.slice(-2);
-  pen.tip(x, y, arrival(line.route), colour);
+  pen.curves([route], ink);
+  if (scale < VISIBLE) return;
+  if (kind !== "flow") return pen.tips([tip(route)], colour);
+  // a gradient goes from the result back to what it was computed from
+  const [x, y] = route.start;
+  const [nextX, nextY] = route.steps[0];
+  pen.tips([[x, y, Math.atan2(y - nextY, x - nextX)]], colour);
+}
+
+function drawBox(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number, over = false): void {
+  const active = over && look.active(mark);
+  if (scale < READABLE || rect.width < 0.8 * mark.rect.width) drawSmall(mark, rect, pen, look, scale, active);
+  else drawMark(scene, mark, rect, pen, look, active);
 }
 
 /** What a tone looks like around a box. */
@@ -135,7 +172,7 @@ function border(mark: Mark, look: Look): Ink {
   return ink;
 }
 
-function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number): void {
+function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number, active: boolean): void {
   const ink = border(mark, look);
   const radius = scale < VISIBLE ? 0 : (RADIUS[mark.box.kind] ?? 8);
   const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look);
@@ -143,7 +180,7 @@ function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number):
   const around: Ink = worth
     ? { fill: ink.fill, stroke: worth.stroke, width: Math.min(3.5 * Math.max(1, 0.35 / scale), rect.height / 3) }
     : { fill: ink.fill, stroke: ink.stroke, width: ink.width };
-  if (look.active(mark)) Object.assign(around, { fill: look.theme.colours.back, stroke: look.theme.colours.back });
+  if (active) Object.assign(around, { fill: look.theme.colours.back, stroke: look.theme.colours.back });
   if (pale) around.alpha = 0.35;
   pen.rect(rect.x, rect.y, rect.width, rect.height, radius, around);
   if (mark.role === "group") {
@@ -153,29 +190,21 @@ function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number):
     if (size * scale > 4.5)
       pen.text(title, rect.x + rect.width / 2, rect.y + rect.height / 2, "title", "middle", look.theme.colours.ink, size);
   }
-  if (look.selected(mark))
-    pen.rect(rect.x - 6, rect.y - 6, rect.width + 12, rect.height + 12, radius, {
-      stroke: look.theme.kind("parameter")[1], width: 2 / scale,
-    });
 }
 
-function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look): void {
+function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look, active: boolean): void {
   const { theme } = look;
   const set = scene.frame(mark);
   const { x, y, width, height } = rect;
   const radius = Math.min(RADIUS[mark.box.kind], height / 2);
   const base = border(mark, look);
-  const active = look.active(mark);
   const pale = look.pale(mark);
   pen.begin(look.told(mark));
   if (active)
     pen.rect(x - 5, y - 5, width + 10, height + 10, radius + 5, { fill: theme.colours.back, alpha: 0.28 });
-  if (look.selected(mark))
-    pen.rect(x - 4.5, y - 4.5, width + 9, height + 9, radius + 4, {
-      stroke: theme.kind("parameter")[1], width: 2,
-    });
   if (mark.role === "group")
     pen.rect(x + 4, y + 4, width, height, radius, { ...base, alpha: 0.55 });
+  if (mark.role === "op" && look.culprit(mark)) base.fill = base.stroke = theme.colours.alarm;
   if (active && mark.role !== "node") base.fill = base.stroke = theme.colours.back;
   const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look);
   if (worth?.dash) pen.rect(x, y, width, height, radius, { fill: base.fill });
@@ -183,8 +212,11 @@ function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look): v
   else pen.rect(x, y, width, height, radius, { ...base, ...worth });
   if (mark.role === "group")
     pen.rect(x, y, width, height, radius, { fill: theme.colours.tint, alpha: 0.1 });
-  for (const [x1, y1, x2, y2] of set.rules)
-    pen.curve({ start: [x + x1, y + y1], steps: [[x + x2, y + y2]] }, { stroke: theme.colours.rule, width: 1 });
+  if (set.rules.length)
+    pen.curves(
+      set.rules.map(([x1, y1, x2, y2]) => ({ start: [x + x1, y + y1], steps: [[x + x2, y + y2]] })),
+      { stroke: theme.colours.rule, width: 1 },
+    );
   let word = "";
   const [, , name] = theme.kind(mark.box.kind);
   for (const span of set.spans) {
@@ -193,6 +225,7 @@ function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look): v
     if (mark.role === "op") colour = active ? theme.colours.paper : name;
     else if (pale) colour = theme.colours.faint;
     if (text === WIDEST) text = /grad/.test(word) ? look.grad(mark) : look.data(mark);
+    if (span.role === "number" && /nan|∞/.test(text)) colour = theme.colours.alarm;
     if (span.role === "word") word = span.text;
     pen.text(text, x + span.x, y + span.y, span.role, span.anchor, colour);
   }

@@ -6,7 +6,7 @@ import type { Arrow, Box, Cluster, Picture } from "./picture";
 import { type Item, Tree } from "./tree";
 
 /** So many boxes are shown at the start, if there are more to be unfolded. */
-const START = 150;
+export const START = 150;
 
 export class Fold {
   readonly tree: Tree;
@@ -14,26 +14,41 @@ export class Fold {
 
   constructor(readonly graph: Graph) {
     this.tree = new Tree(graph);
-    this.reset();
   }
 
-  /** Unfold the outermost as long as the boxes stay few; rows of equal modules stay folded. */
-  reset(): void {
+  /** Unfold the outermost as long as the boxes stay few, of equal modules side by side all or none.
+   *
+   * Rows of equal modules stay folded. */
+  reset(most = START): void {
     this.open = new Set([this.tree.root]);
     let shown = this.boxes(this.tree.root);
     let level = this.tree.root.children;
     while (level.length) {
       const next: Item[] = [];
-      const groups = level.filter((item) => item.kind === "scope" || item.kind === "run");
-      for (const item of groups) {
-        const more = this.boxes(item) - 1;
-        if (shown + more > START) continue;
+      for (const alike of this.alike(level)) {
+        const more = alike.reduce((sum, item) => sum + this.boxes(item) - 1, 0);
+        if (shown + more > most) continue;
         shown += more;
-        this.open.add(item);
-        next.push(...item.children);
+        for (const item of alike) {
+          this.open.add(item);
+          next.push(...item.children);
+        }
       }
       level = next;
     }
+  }
+
+  /** The modules and runs of a level, those of one kind together. */
+  private alike(level: Item[]): Item[][] {
+    const kinds = new Map<string, Item[]>();
+    for (const item of level) {
+      if (item.kind !== "scope" && item.kind !== "run") continue;
+      const kind = item.kind === "run" ? "run" : this.graph.trace.scopes[item.index].name;
+      const there = kinds.get(kind);
+      if (there) there.push(item);
+      else kinds.set(kind, [item]);
+    }
+    return [...kinds.values()];
   }
 
   private boxes(item: Item): number {

@@ -95,7 +95,9 @@ function transposed({ rows, cols, values }: Preview): Preview {
 }
 
 function offsets(indices: number[]): { gaps: number; at(side: number): number[] } {
-  const gap = indices.map((index, i) => (i > 0 && index - indices[i - 1] > 1 ? GAP : 0));
+  const skips = indices.map((index, i) => i > 0 && index - indices[i - 1] > 1);
+  const even = skips.filter(Boolean).length > 3; // samples of an axis, no two of them neighbours
+  const gap = skips.map((skip) => (skip && !even ? GAP : 0));
   return {
     gaps: gap.reduce((a: number, b) => a + b, 0),
     at(side) {

@@ -47,19 +47,23 @@ async function start(): Promise<void> {
   const live = h("div", { class: "unseen", "aria-live": "polite" });
   app.said.watch((text) => (live.textContent = text));
   const side = sheet(stepPanel(app), details(app), codePanel(app));
-  field.append(stage.canvas, outline.element, banner(app), legend(app), busy, transport.element, side, tooltip(app, field));
+  const warning = banner(app);
+  field.append(stage.canvas, outline.element, warning, legend(app), busy, transport.element, side, tooltip(app, field));
   home.replaceChildren(bar(app, stage, search, outline), field, live);
   keys(app, stage, transport, search);
   const margins = () => {
     const wide = field.clientWidth > 760;
+    const open = outline.element.classList.contains("open");
+    field.classList.toggle("outlined", open);
     Object.assign(stage.viewport.margins, {
-      left: outline.element.classList.contains("open") && wide ? outline.element.offsetWidth : 0,
+      left: open && wide ? outline.element.offsetWidth : 0,
       right: wide ? side.offsetWidth : 0,
       bottom: wide ? 72 : field.clientHeight - side.offsetTop,
-      top: 0,
+      top: (wide ? 0 : 84) + (warning.hidden ? 0 : warning.offsetHeight + 14),
     });
   };
-  new ResizeObserver(margins).observe(side);
+  const watcher = new ResizeObserver(margins);
+  for (const panel of [side, outline.element, warning]) watcher.observe(panel);
   margins();
   app.selected.watch((item) => item && side.lift());
   app.stepping.watch((stepping) => stepping && side.lift());
@@ -86,10 +90,10 @@ function bar(app: App, stage: Stage, search: Search, outline: Outline): HTMLElem
   }, { "aria-pressed": "false" });
   return h("header", { class: "bar" }, toggle, title, kinds, search.element,
     h("div", { class: "tools" },
-      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level())),
-      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel())),
+      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level()), { class: "roomy" }),
+      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel()), { class: "roomy" }),
       button("fit", "Fit to the window (0)", () => stage.fit()),
-      button("save", "Save as SVG", () => download(svg(app, stage), `${app.payload.title}.svg`, "image/svg+xml")),
+      button("save", "Save as SVG", () => download(svg(app, stage), `${app.payload.title}.svg`, "image/svg+xml"), { class: "roomy" }),
       button("theme", "Light or dark", () => app.themes.toggle())));
 }
 

@@ -57,11 +57,11 @@ export function datum(app: App, x: Stats | Num, says: string): HTMLElement {
     ["range", `${short(x.min)} … ${short(x.max)}`],
     ["zeros", percent(x.zeros)],
   ]));
-  if (x.preview) {
-    const limit = most([x.preview]);
-    box.append(heatmap(x.preview, theme, limit, says), heatKey(limit, theme));
-  }
-  box.append(histogram(x.hist, `${says}: how many elements of which size`));
+  const limit = most([x.preview]);
+  if (!limit && !bad) return box; // nothing but zeros
+  if (x.preview) box.append(heatmap(x.preview, theme, limit, says));
+  if (!limit) return box;
+  box.append(heatKey(limit, theme), histogram(x.hist, `${says}: how many elements of which size`));
   return box;
 }
 

@@ -19,11 +19,14 @@ export interface Curve {
   steps: readonly (readonly number[])[];
 }
 
+export type Tip = readonly [x: number, y: number, angle: number];
+
 export interface Pen {
   rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void;
-  curve(curve: Curve, ink: Ink): void;
-  /** The tip of an arrow that ends at (x, y), pointing along the angle. */
-  tip(x: number, y: number, angle: number, colour: string): void;
+  /** Many curves in one ink; far from the eye `straight` ones will do. */
+  curves(curves: Curve[], ink: Ink, straight?: boolean): void;
+  /** Tips of arrows that end at (x, y), pointing along the angle. */
+  tips(tips: Tip[], colour: string): void;
   /** Text at half its height on y. */
   text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size?: number): void;
   /** What follows, up to `end`, is one thing with a tooltip. */
@@ -32,6 +35,9 @@ export interface Pen {
 }
 
 export type Anchor = "start" | "middle" | "end";
+
+/** So many curves are one path: drawn faster than each alone, and than all at once. */
+const BATCH = 200;
 
 /** Half the height of a capital letter, as a share of the font size. */
 export const MIDDLE = 0.36;
@@ -80,17 +86,22 @@ export class CanvasPen implements Pen {
     context.globalAlpha = 1;
   }
 
-  curve(curve: Curve, ink: Ink): void {
+  curves(curves: Curve[], ink: Ink, straight = false): void {
     const { context } = this;
     context.globalAlpha = ink.alpha ?? 1;
-    context.beginPath();
-    context.moveTo(curve.start[0], curve.start[1]);
-    for (const step of curve.steps) {
-      if (step.length === 2) context.lineTo(step[0], step[1]);
-      else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
-    }
     this.prepare(ink);
-    context.stroke();
+    for (let begin = 0; begin < curves.length; begin += BATCH) {
+      context.beginPath();
+      for (let i = begin; i < Math.min(begin + BATCH, curves.length); i++) {
+        const { start, steps } = curves[i];
+        context.moveTo(start[0], start[1]);
+        for (const step of steps) {
+          if (straight || step.length === 2) context.lineTo(step[step.length - 2], step[step.length - 1]);
+          else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
+        }
+      }
+      context.stroke();
+    }
     context.globalAlpha = 1;
   }
 
@@ -103,20 +114,22 @@ export class CanvasPen implements Pen {
     context.lineCap = ink.cap ?? "butt";
   }
 
-  tip(x: number, y: number, angle: number, colour: string): void {
+  tips(tips: Tip[], colour: string): void {
     const { context } = this;
-    context.save();
-    context.translate(x, y);
-    context.rotate(angle);
     context.fillStyle = colour;
     context.beginPath();
-    context.moveTo(-6.5, -3.1);
-    context.lineTo(0.2, 0);
-    context.lineTo(-6.5, 3.1);
-    context.lineTo(-4.9, 0);
-    context.closePath();
+    for (const [x, y, angle] of tips) {
+      const c = Math.cos(angle);
+      const s = Math.sin(angle);
+      const corner = (along: number, across: number): [number, number] =>
+        [x + along * c - across * s, y + along * s + across * c];
+      context.moveTo(...corner(-6.5, -3.1));
+      context.lineTo(...corner(0.2, 0));
+      context.lineTo(...corner(-6.5, 3.1));
+      context.lineTo(...corner(-4.9, 0));
+      context.closePath();
+    }
     context.fill();
-    context.restore();
   }
 
   text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {
@@ -141,15 +154,19 @@ export class SvgPen implements Pen {
     );
   }
 
-  curve(curve: Curve, ink: Ink): void {
-    let d = `M${n(curve.start[0])} ${n(curve.start[1])}`;
-    for (const step of curve.steps) d += (step.length === 2 ? "L" : "C") + step.map(n).join(" ");
-    this.parts.push(`<path d="${d}"${inked({ ...ink, fill: "none" })}/>`);
+  curves(curves: Curve[], ink: Ink): void {
+    for (const { start, steps } of curves) {
+      let d = `M${n(start[0])} ${n(start[1])}`;
+      for (const step of steps) d += (step.length === 2 ? "L" : "C") + step.map(n).join(" ");
+      this.parts.push(`<path d="${d}"${inked({ ...ink, fill: "none" })}/>`);
+    }
   }
 
-  tip(x: number, y: number, angle: number, colour: string): void {
-    const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
-    this.parts.push(`<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`);
+  tips(tips: Tip[], colour: string): void {
+    for (const [x, y, angle] of tips) {
+      const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
+      this.parts.push(`<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`);
+    }
   }
 
   text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {

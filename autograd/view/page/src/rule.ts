@@ -119,7 +119,7 @@ function backward(app: App, event: Event, close: HTMLElement): HTMLElement[] {
   const found = [
     head(heading, close),
     h("p", { class: "arrives" }, h("span", { class: "faint" }, "arrives "), graph.partial(event.node), " = ",
-      h("span", { class: "number" }, `${isStats(arriving) && graph.nodes[event.node].shape?.length ? "norm " : ""}${plainly(arriving)}`)),
+      h("span", { class: "number" }, graph.nodes[event.node].parts ? "in its parts" : `${isStats(arriving) && graph.nodes[event.node].shape?.length ? "norm " : ""}${plainly(arriving)}`)),
   ];
   const shown = event.parts.slice(0, 24);
   for (const part of shown) found.push(contribution(app, event, part));

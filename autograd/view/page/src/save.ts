@@ -2,7 +2,6 @@
 
 import type { App } from "./app";
 import { MEASURES } from "./colour";
-import { draw } from "./draw";
 import { SvgPen } from "./pen";
 import type { Stage } from "./stage";
 import { width } from "./text";
@@ -21,8 +20,7 @@ export function svg(app: App, stage: Stage): string {
   pen.rect(0.5, 0.5, wide - 1, high - 1, 12, { fill: theme.colours.paper, stroke: theme.colours.edge });
   pen.text(title, MARGIN, MARGIN + 8, "name", "start", theme.colours.ink, 16);
   pen.shift((wide - scene.width) / 2, MARGIN + HEADING);
-  stage.look.theme = theme;
-  draw(scene, pen, stage.look, { left: 0, top: 0, right: scene.width, bottom: scene.height, scale: 1 });
+  stage.drawAll(pen);
   pen.end();
   const y = high - KEY / 2 - 6;
   const scale = app.sheet.value.scales[app.measure.value];

@@ -31,6 +31,8 @@ export interface Plate {
 
 /** Side of the squares by which things are found, in px. */
 const CELL = 512;
+/** A line through more of them is looked at wherever one looks. */
+const FAR = 400;
 
 export class Scene {
   readonly marks = new Map<string, Mark>();
@@ -61,9 +63,14 @@ export class Scene {
     this.lines = picture.arrows.map((arrow, i) => {
       const route = layout.routes[i];
       const line: Line = { arrow, route, bounds: bounds(route) };
-      const covered = cells(...line.bounds);
-      if (covered.length > 60) this.far.push(line);
+      const covered = passed(route);
+      if (covered.size > FAR) this.far.push(line);
       else for (const cell of covered) push(this.lineCells, cell, line);
+      for (const end of [arrow.tail, arrow.head]) {
+        const there = this.joined.get(end);
+        if (there) there.push(line);
+        else this.joined.set(end, [line]);
+      }
       return line;
     });
     for (const cluster of picture.clusters) {
@@ -74,6 +81,7 @@ export class Scene {
     this.plates.sort((a, b) => a.depth - b.depth);
   }
 
+  private readonly joined = new Map<string, Line[]>();
   private readonly ops = new Map<string, Item>();
 
   /** The box set in type, when it is first looked at closely. */
@@ -96,6 +104,11 @@ export class Scene {
       if (a <= right && c >= left && b <= bottom && d >= top) found.add(line);
     }
     return found;
+  }
+
+  /** The lines from and to a box. */
+  linesOf(key: string): Line[] {
+    return this.joined.get(key) ?? [];
   }
 
   private covers(left: number, top: number, right: number, bottom: number): boolean {
@@ -149,6 +162,19 @@ function gather<T>(
   const found = new Set<T>();
   for (const cell of cells(left, top, right, bottom))
     for (const thing of index.get(cell) ?? []) found.add(thing);
+  return found;
+}
+
+/** The squares that the pieces of a route lie in. */
+function passed({ start, steps }: Route): Set<number> {
+  const found = new Set<number>();
+  let [x, y] = start;
+  for (const step of steps) {
+    const xs = [x, ...step.filter((_, i) => i % 2 === 0)];
+    const ys = [y, ...step.filter((_, i) => i % 2 === 1)];
+    for (const cell of cells(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys))) found.add(cell);
+    [x, y] = step.slice(-2);
+  }
   return found;
 }
 

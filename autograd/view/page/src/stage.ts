@@ -2,12 +2,13 @@
 
 import type { App } from "./app";
 import { NO_TONE, type Tone, worse } from "./colour";
-import { type Look, draw } from "./draw";
+import { Cache } from "./cache";
+import { type Lit, type Look, type View, draw, drawBase, drawOverlay } from "./draw";
 import { h } from "./dom";
 import { inside, pill } from "./fold";
 import type { Rect } from "./layout/plan";
 import { MISSING, isStats, short } from "./numbers";
-import { CanvasPen } from "./pen";
+import { CanvasPen, type Pen } from "./pen";
 import type { Line, Mark, Plate, Scene } from "./scene";
 import type { Num, Stats } from "./trace";
 import type { Item } from "./tree";
@@ -31,12 +32,15 @@ export class Stage {
   private tones = new Map<Item, Tone>();
   private flowing = new Set<string>();
   private happening: Item | null = null;
+  private alarms: Line[] | null = null;
+  private readonly cache: Cache;
   private fitted = false;
   readonly look: Look;
 
   constructor(private readonly app: App) {
     this.context = this.canvas.getContext("2d", { alpha: false })!;
     this.pen = new CanvasPen(this.context);
+    this.cache = new Cache(() => this.ask());
     this.viewport = new Viewport(this.canvas, {
       changed: () => this.ask(),
       hover: (x, y) => this.hover(x, y),
@@ -49,7 +53,8 @@ export class Stage {
     app.scene.watch((scene) => this.show(scene));
     for (const signal of [app.position, app.measure, app.sheet, app.stepping] as { watch(f: () => void): void }[])
       signal.watch(() => this.refresh());
-    for (const signal of [app.selected, app.hovered, app.themes.signal] as { watch(f: () => void): void }[])
+    app.themes.signal.watch(() => this.refresh());
+    for (const signal of [app.selected, app.hovered] as { watch(f: () => void): void }[])
       signal.watch(() => this.ask());
   }
 
@@ -58,6 +63,7 @@ export class Stage {
   private show(scene: Scene | null): void {
     const before = this.scene;
     this.scene = scene;
+    this.alarms = null;
     if (!scene) {
       this.fitted = false;
       return this.ask();
@@ -95,6 +101,14 @@ export class Stage {
     this.began = performance.now();
   }
 
+  /** Draw all of it, as it looks now, with any pen. */
+  drawAll(pen: Pen): void {
+    const scene = this.scene!;
+    this.look.theme = this.app.themes.signal.value;
+    const all = { left: 0, top: 0, right: scene.width, bottom: scene.height, scale: 1 };
+    draw(scene, pen, this.look, all, this.lit(scene), this.pointed(scene));
+  }
+
   fit(glide = true): void {
     if (!this.scene) return;
     this.fitted = true;
@@ -111,6 +125,7 @@ export class Stage {
     const ratio = devicePixelRatio || 1;
     this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
     this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
+    this.cache.forget();
     if (!this.fitted) this.fit(false);
     this.paint(performance.now());
   }
@@ -119,6 +134,7 @@ export class Stage {
 
   /** What is known has changed: forget what was found from it. */
   private refresh(): void {
+    this.cache?.forget();
     this.tones.clear();
     this.flowing.clear();
     this.happening = null;
@@ -137,7 +153,7 @@ export class Stage {
       }
       if (moment.phase !== "seed") this.flowing.add(`${head}\n${this.happening.key}`);
       const rect = this.scene.rectOf(this.happening);
-      if (rect) this.viewport.show(rect, false);
+      if (rect) this.viewport.show(rect, this.canvas.clientWidth < 760);
     }
     this.ask();
   }
@@ -155,26 +171,40 @@ export class Stage {
     const { context, viewport, canvas, scene } = this;
     const ratio = devicePixelRatio || 1;
     const theme = this.app.themes.signal.value;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = theme.colours.paper;
-    context.fillRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     const gap = now - this.last;
     if (gap > 0 && gap < 250) this.frames.fps += (1000 / gap - this.frames.fps) * 0.1;
     this.last = now;
     this.frames.count++;
-    if (!scene) return;
-    context.setTransform(ratio * viewport.scale, 0, 0, ratio * viewport.scale, ratio * viewport.x, ratio * viewport.y);
+    const { look } = this;
+    look.theme = theme;
+    look.moved = (now / 1000) * SPEED;
+    const paper = (on: CanvasRenderingContext2D) => {
+      on.setTransform(1, 0, 0, 1, 0, 0);
+      on.fillStyle = theme.colours.paper;
+      on.fillRect(0, 0, canvas.width, canvas.height);
+    };
+    const place = { x: viewport.x, y: viewport.y, scale: viewport.scale };
+    const aim = (on: CanvasRenderingContext2D) =>
+      on.setTransform(ratio * place.scale, 0, 0, ratio * place.scale, ratio * place.x, ratio * place.y);
+    if (!scene) return paper(context);
     const [left, top] = viewport.world(0, 0);
     const [right, bottom] = viewport.world(canvas.clientWidth, canvas.clientHeight);
-    let come = 1;
+    const view: View = { left, top, right, bottom, scale: viewport.scale };
     if (this.from) {
-      const t = Math.min(1, (now - this.began) / GLIDE);
-      come = 1 - (1 - t) ** 3;
+      const t = Math.max(0, Math.min(1, (now - this.began) / GLIDE));
+      view.come = 1 - (1 - t) ** 3;
+      view.from = this.from;
       if (t === 1) this.from = undefined;
     }
-    this.look.theme = theme;
-    this.look.moved = (now / 1000) * SPEED;
-    draw(scene, this.pen, this.look, { left, top, right, bottom, scale: viewport.scale, from: this.from, come });
+    paper(context);
+    const moving = view.come !== undefined && view.come < 1;
+    if (moving || !this.cache.show(context, place, ratio)) {
+      aim(context);
+      const things = drawBase(scene, this.pen, look, view);
+      if (!moving) this.cache.keep(canvas, place, things);
+    }
+    aim(context);
+    if (!moving) drawOverlay(scene, this.pen, look, view, this.lit(scene), this.pointed(scene));
     if (this.from || (this.flowing.size && !viewport.reduced && this.backward)) this.ask();
   }
 
@@ -193,11 +223,11 @@ export class Stage {
       tone: (mark) => this.tone(mark.item),
       data: (mark) => (known(mark) ? number(app.sheet.value.graph.nodes[mark.item.index].data) : MISSING),
       grad: (mark) => number(app.sheet.value.timeline.gradient(mark.item.index, app.position.value).value),
+      culprit: (mark) => app.sheet.value.trouble?.node === mark.item.index,
       pale: (mark) => !known(mark),
       active: (mark) => mark.item === this.happening && (mark.role !== "node" || !this.scene!.marks.has(pill(mark.key))),
       selected: (thing: Mark | Plate) => chosen(thing.item) && ("panel" in thing || thing.role !== "op" || !this.scene!.marks.has(thing.item.key)),
       told: (mark) => app.sheet.value.graph.nodes[mark.item.index]?.where ?? mark.item.title,
-      line: (line) => this.line(line),
     };
   }
 
@@ -225,24 +255,43 @@ export class Stage {
     return tone;
   }
 
-  private line({ arrow }: Line): "plain" | "near" | "flow" | "alarm" {
+  /** The lines that are pointed out, and how. */
+  private lit(scene: Scene): Map<Line, Lit> {
+    const found = new Map<Line, Lit>();
     const { app } = this;
-    if (this.flowing.has(`${arrow.tail}\n${arrow.head}`)) return this.backward ? "flow" : "near";
-    const { trouble, fold } = app.sheet.value;
-    if (trouble && this.troubled(fold.tree.byKey.get(arrow.head), arrow.head) && this.troubled(fold.tree.byKey.get(arrow.tail), arrow.tail)) return "alarm";
-    for (const item of [app.selected.value, app.hovered.value]) {
-      if (!item) continue;
-      const { key } = item;
-      if (arrow.tail === key || arrow.head === key || arrow.tail === pill(key) || arrow.head === pill(key)) return "near";
+    for (const item of [app.selected.value, app.hovered.value])
+      if (item) for (const key of [item.key, pill(item.key)]) for (const line of scene.linesOf(key)) found.set(line, "near");
+    if (app.sheet.value.trouble) {
+      this.alarms ??= scene.lines.filter(({ arrow }) => this.troubled(arrow.head) && this.troubled(arrow.tail));
+      for (const line of this.alarms) found.set(line, "alarm");
     }
-    return "plain";
+    if (this.happening) {
+      const kind = this.backward ? "flow" : "near";
+      for (const key of [this.happening.key, pill(this.happening.key)])
+        for (const line of scene.linesOf(key))
+          if (this.flowing.has(`${line.arrow.tail}\n${line.arrow.head}`)) found.set(line, kind);
+    }
+    return found;
   }
 
-  private troubled(item: Item | undefined, key: string): boolean {
-    const found = item ?? this.scene!.marks.get(key)!.item;
+  /** The boxes and frames that are pointed out. */
+  private pointed(scene: Scene): (Mark | Plate)[] {
+    const found: (Mark | Plate)[] = [];
+    const { happening } = this;
+    const active = happening && (scene.marks.get(pill(happening.key)) ?? scene.marks.get(happening.key));
+    if (active) found.push(active);
+    const chosen = this.app.selected.value;
+    const mark = chosen && (scene.marks.get(chosen.key) ?? scene.marks.get(pill(chosen.key)));
+    if (mark) found.push(mark);
+    else if (chosen) found.push(...scene.plates.filter((plate) => plate.item === chosen));
+    return found;
+  }
+
+  private troubled(key: string): boolean {
+    const { item } = this.scene!.marks.get(key)!;
     const { path } = this.app.sheet.value.trouble!;
-    if (found.kind === "node") return path.has(found.index);
-    for (const i of inside(found)) if (path.has(i)) return true;
+    if (item.kind === "node") return path.has(item.index);
+    for (const i of inside(item)) if (path.has(i)) return true;
     return false;
   }
 

@@ -94,7 +94,8 @@ export class Viewport {
   /** Bring a rectangle into sight, moving as little as possible; `zoom` until it can be read. */
   show(rect: Rect, zoom = true): void {
     const [left, top, width, height] = this.free;
-    const scale = zoom && this.scale < 0.5 ? Math.min(1, (width - 60) / rect.width) : this.scale;
+    const readable = Math.min(width < 500 ? 0.6 : 1, (width - 60) / rect.width);
+    const scale = zoom && this.scale < 0.5 ? readable : this.scale;
     const edge = 24;
     const x = rect.x * scale + this.x;
     const y = rect.y * scale + this.y;
@@ -127,7 +128,7 @@ export class Viewport {
     const from = { x: this.x, y: this.y, scale: this.scale };
     const began = performance.now();
     const step = (now: number) => {
-      const t = Math.min(1, (now - began) / 260);
+      const t = Math.max(0, Math.min(1, (now - began) / 260));
       const ease = 1 - (1 - t) ** 3;
       this.x = from.x + (x - from.x) * ease;
       this.y = from.y + (y - from.y) * ease;
