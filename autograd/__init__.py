@@ -91,7 +91,8 @@ __all__ = [
     # compilation
     "jit",
     # rooms, and what they are entered for
-    "check", "draw", "draw_dot", "errors", "fft", "functions", "linalg", "view",
+    "check", "draw", "draw_dot", "errors", "explore", "fft", "functions", "linalg", "source",
+    "view",
 ]  # fmt: skip
 
 _LATER = ("check", "expand", "fft", "jit", "linalg", "view")
@@ -101,6 +102,6 @@ _LATER = ("check", "expand", "fft", "jit", "linalg", "view")
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"{__name__}.{name}")
-    if name in ("draw", "draw_dot"):
+    if name in ("draw", "draw_dot", "explore", "source"):
         return getattr(import_module(f"{__name__}.view"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
