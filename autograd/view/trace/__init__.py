@@ -26,6 +26,7 @@ from ...node import Node
 from .alike import mark_alike
 from .capture import Captured
 from .model import Event, Excerpt, OpInfo, Scope, TraceNode, plain
+from .program import Listed
 
 __all__ = ["GraphTrace"]
 
@@ -83,6 +84,21 @@ class GraphTrace:
             made=made_by(x),
         )
 
+    @classmethod
+    def listed(cls, found: Listed, title: str, told: str) -> GraphTrace:
+        """The trace of a compiled program; `told` says in a few words what it is."""
+        mark_alike(found.scopes, found.nodes)
+        return cls(
+            title=title,
+            kind="program",
+            nodes=found.nodes,
+            scopes=found.scopes,
+            ops=found.ops,
+            notes=[f"{told}. Numbers of single steps stay in registers and are not shown."],
+            sources=found.sources,
+            made=made_by(None),
+        )
+
     def plain(self) -> dict[str, Any]:
         """The trace as JSON can say it: dicts, lists, numbers and texts."""
         return {"format": self.FORMAT, "version": self.VERSION, **plain(self)}
@@ -99,12 +115,12 @@ class GraphTrace:
         return f"<GraphTrace of {self.title}: {len(self.nodes)} nodes, {len(self.events)} events>"
 
 
-def made_by(x: Node) -> dict[str, str]:
+def made_by(x: Node | None) -> dict[str, str]:
     """What made the numbers: for a reader who wonders about them later."""
     return {
         "glassgrad": _version(),
         "python": platform.python_version(),
-        "backend": backends.name_of(x.raw) if x.is_array else "python",
+        "backend": "python" if x is None or not x.is_array else backends.name_of(x.raw),
     }
 
 
