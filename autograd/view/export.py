@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from .dot import source
 from .engine import RenderError, render
@@ -70,10 +71,10 @@ def _pdf(svg: str, picture: Picture) -> bytes:
             '#set page(width: auto, height: auto, margin: 0pt)\n#image("drawing.svg")',
             encoding="utf-8",
         )
-        return bytes(typst.compile(str(page), format="pdf", font_paths=_fonts(), timestamp=0))
+        return bytes(typst.compile(page, format="pdf", font_paths=_fonts(), timestamp=0))
 
 
-def _fonts() -> list[Path]:
+def _fonts() -> list[Any]:
     """Where fonts lie that are not the system's: a machine without any would draw no text at all.
 
     matplotlib, of the same extra, brings DejaVu Sans.
