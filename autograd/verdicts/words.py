@@ -66,6 +66,7 @@ class Words:
         named = node.inputs[0] if node.op is part and node.inputs else node
         op = named.op.name if named.op is not None else self.name(node)
         module, line = self.names.module(node.scope), names.where(node)
+        module = f"layer {module}" if module.isdigit() else module
         return op + (f" in {module}" if module else "") + (f" ({line})" if line else "")
 
     def at(self, node: Node) -> str:
