@@ -15,7 +15,7 @@ from .watched import Seen
 from .ways import carried_by, has_rule
 from .words import Why, Words
 
-__all__ = ["why_none"]
+__all__ = ["of_run", "why_none"]
 
 
 def why_none(p: Node, loss: Node | Callable[[], Any] | None = None) -> Why:
@@ -32,10 +32,14 @@ def why_none(p: Node, loss: Node | Callable[[], Any] | None = None) -> Why:
 Leave out detach(), if w is to learn from this.
     """
     if callable(loss) and not isinstance(loss, Node):
-        own = _by_itself(p, Words([p]))
-        return own or _run(p, watched.run(loss))
+        return of_run(p, watched.run(loss))
     words = Words([p] if loss is None else [p, *history(loss)])
     return _by_itself(p, words) or _in_graph(p, loss, words)
+
+
+def of_run(p: Node, seen: Seen) -> Why:
+    """The same, with a loss that has been computed with everything recorded."""
+    return _by_itself(p, Words([p])) or _run(p, seen)
 
 
 # --- what p itself says ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from .. import names
 from ..node import Node
 from ..several import Bundle, part
 
-__all__ = ["Why", "Words", "host", "np", "short"]
+__all__ = ["Why", "Words", "host", "np", "short", "warn"]
 
 np = backends.get("numpy")  # what is judged is judged on the host
 
@@ -59,7 +60,9 @@ class Words:
             return named
         if node.op is not None:
             return node.op.name
-        return f"a tensor {node.shape}" if node.is_array else f"the number {short(node.raw)}"
+        line = names.where(node)
+        made = f", made at {line}" if line else ""
+        return f"a tensor {node.shape}{made}" if node.is_array else f"the number {short(node.raw)}"
 
     def place(self, node: Node) -> str:
         """What computed a node: `tanh in encoder.3 (train.py:41)`."""
@@ -102,6 +105,18 @@ def extent(raw: Any) -> str:
 def host(raw: Any) -> Any:
     """Raw data as a NumPy array."""
     return np.asarray(namespaces[type(raw)].to_host(raw))
+
+
+def warn(told: str) -> None:
+    """Warn, at the user's line that is running."""
+    frame = names.user_frame()
+    if frame is None:
+        warnings.warn(told, stacklevel=2)
+        return
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(
+        told, UserWarning, frame.f_code.co_filename, frame.f_lineno, registry=registry
+    )
 
 
 def short(x: Any) -> str:

@@ -58,6 +58,8 @@ def epoch(run: Run) -> dict[str, float]:
                     optimizer.step()
                 else:
                     scale.step(optimizer)
+            if compiled.missed:
+                compiled.tell_missed(model, batch)
             run.batch += 1
             run.seen += size
             if ends:
