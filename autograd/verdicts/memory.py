@@ -97,15 +97,17 @@ data 39.1 KiB)
     kept, read = held_by_node(nodes), needed_by_node(nodes)
     kept |= shared_out(mine)
     read |= {x: kept[x] for x in mine}
+    scopes = {x: node.scope for node in nodes for x in node.inputs if x in mine}  # who uses it
+    scopes |= {x: x.scope for x in nodes if x not in mine}
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for node in nodes:
         if kept[node]:
             op = node.op.name if node.op is not None else "constant"
-            found = sums[op, names.module(node.scope), where(node)]
+            found = sums[op, names.module(scopes[node]), where(node)]
             for i, n in enumerate((1, kept[node], read[node])):
                 found[i] += n
     rows = [Row(*key, *numbers) for key, numbers in sums.items()]
-    saving, again = _checkpoints(nodes, kept, names)
+    saving, again = _checkpoints(scopes, kept, names)
     freed = next((x for x in nodes if x.inputs.__class__ is Freed), None)
     note = f"the rest was freed by backward, at {freed_at(freed)}" if freed is not None else ""
     return Held(
@@ -136,15 +138,15 @@ def _of_the_graph_alone(nodes: list[Node]) -> set[Node]:
 
 
 def _checkpoints(
-    nodes: list[Node], kept: dict[Node, int], names: Names
+    scopes: dict[Node, Scope | None], kept: dict[Node, int], names: Names
 ) -> tuple[dict[str, int], int]:
     """Module → what `checkpoint` of its calls would free, at the depth where that is most.
 
     What leaves a call stays, all inside it goes; one call at a time comes back in backward.
     """
     inside: dict[Scope, int] = defaultdict(int)
-    for node in nodes:
-        for scope in _modules(node.scope, names):
+    for node, around in scopes.items():
+        for scope in _modules(around, names):
             inside[scope] += kept[node]
     for node, calls in names._results.items():
         for scope in calls:

@@ -193,7 +193,8 @@ def _unused(p: Node, nodes: Sequence[Node], words: Words, told: str, fix: str) -
                  names.variable(x) and names.variable(x) == names.variable(p)), None)  # fmt: skip
     owned = p in words.names.parameters
     if twin is None and not owned:
-        twin = next((x for x in alike if x in words.names.parameters), None)
+        taken = [x for x in alike if x in words.names.parameters]
+        twin = max(taken, key=lambda x: x.order, default=None)  # the latest to be made
     if twin is not None:
         at = names.where(twin)
         told = f"The loss does not use {name} itself, but another of its shape: {words.name(twin)}"
