@@ -16,7 +16,16 @@ from autograd import names, random
 
 from ..data.arrays import quiet
 from ..mode import training
-from .layers import BLOCKED, EXPLODES, VANISHES, Layer, judge_each, layers_of, mend, worst_of
+from .layers import (
+    BLOCKED,
+    EXPLODES,
+    Layer,
+    around,
+    judge_each,
+    layers_of,
+    mend,
+    worst_of,
+)
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -107,13 +116,11 @@ def judge(layers: list[Layer]) -> Flow:
         if worst and worst.share >= BLOCKED:
             return _vanishes(layers, last)
         return Flow("none", layers, cause="the loss is flat here, its gradient is 0 everywhere")
-    largest = smallest = sizes[last]
-    for i in reversed(range(last + 1)):
-        if not isfinite(sizes[i]) or sizes[i] > EXPLODES * smallest:
+    for i, rest in reversed(list(enumerate(around(layers)))):
+        if not isfinite(sizes[i]) or sizes[i] > EXPLODES * rest.smallest:
             return _explodes(layers, i)
-        if sizes[i] < VANISHES * largest:
+        if rest.vanishes(sizes[i]):
             return _vanishes(layers, i)
-        largest, smallest = max(largest, sizes[i]), min(smallest, sizes[i])
     for i, layer in enumerate(layers[:last]):
         worst = worst_of(layer)
         if worst and worst.share >= BLOCKED:
@@ -137,6 +144,9 @@ def _vanishes(layers: list[Layer], i: int) -> Flow:
         if worst and worst.share >= BLOCKED:
             cause = f"{_size(layers, k)}; {worst}"
             return Flow("vanishes", layers, layer.name, cause, mend(worst))
+    if around(layers)[i].passed_by:
+        told = f"|g| {layers[i].gradient:.1e}; {layers[i].cause}"
+        return Flow("vanishes", layers, layers[i].name, told, layers[i].fix)
     worst = max((w for w in map(worst_of, layers[i:]) if w), key=lambda a: a.share, default=None)
     gains = sorted(layer.gain for layer in layers[i + 1 :])
     if worst and worst.share >= 0.5:

@@ -10,8 +10,8 @@ from autograd.node import Node, history
 from autograd.several import part
 
 __all__ = [
-    "BLOCKED", "EXPLODES", "VANISHES", "Activation", "Layer", "judge_each", "layers_of", "mend",
-    "worst_of",
+    "BLOCKED", "EXPLODES", "VANISHES", "Activation", "Around", "Layer", "around", "judge_each",
+    "layers_of", "mend", "worst_of",
 ]  # fmt: skip
 
 VANISHES, EXPLODES = 1e-4, 1e3
@@ -58,6 +58,8 @@ class Layer:
     gradient: float
     weights: float
     gain: float
+    follows: set[str] = field(default_factory=set)
+    """The layers that it is computed from, with none in between."""
     activations: list[Activation] = field(default_factory=list)
     verdict: str = "healthy"
     cause: str = ""
@@ -75,8 +77,10 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
     wide = any(p.ndim > 1 for p in names)
     weights = {p: name for p, name in names.items() if p.ndim > 1 or not wide}
     found: list[Layer] = []
+    behind: dict[Node, set[str]] = {}  # the layers that a node is computed from, the last ones
     for node in reversed(history(loss)):
         op = node.op
+        behind[node] = set().union(*[behind[x] for x in node.inputs])
         if op is None or node._grad is None:
             continue
         if op.name in ALIASES and node.inputs[0] in weights:
@@ -89,9 +93,10 @@ def layers_of(loss: Node, names: dict[Node, str]) -> list[Layer]:
             if all(name != layer.name for layer in found):
                 size = rms(x.raw)
                 gain = size * sqrt(x.shape[-1] if x.ndim else 1)
-                found.append(Layer(name, rms(_raw(node._grad)), size, gain))
+                found.append(Layer(name, rms(_raw(node._grad)), size, gain, behind[node]))
                 if op is part:
                     found[-1].activations += _gates(node.inputs[0])
+            behind[node] = {name}
         if not used and found and node.scope:  # what is in no module belongs to the loss
             found[-1].activations += _activation(node)
     return found
@@ -139,28 +144,62 @@ def mend(activation: Activation) -> str:
     return f"scale inputs and initial weights down{also}"
 
 
-def judge_each(layers: list[Layer]) -> None:
-    """The verdict on each layer, by what arrives at it and what its units let through.
+@dataclass
+class Around:
+    """What a layer is compared with: the largest and smallest gradient on the way to the output.
 
-    Sizes are compared with those of all layers nearer to the output.
+    Of several ways that is the one on which most arrives.  A layer beside which another way leads
+    on, as in a residual block, is `passed_by`: there little may arrive, as at the queries of an
+    attention that has not learned what to look at.
     """
-    largest, smallest = 0.0, float("inf")
+
+    largest: float = 0.0
+    smallest: float = float("inf")
+    passed_by: bool = False
+
+    def vanishes(self, size: float) -> bool:
+        """Whether so little is too little."""
+        return size < (VANISHES**2 if self.passed_by else VANISHES) * self.largest
+
+
+def around(layers: list[Layer]) -> list[Around]:
+    """The surroundings of each layer."""
+    found = [Around() for _ in layers]
     for i in reversed(range(len(layers))):
-        layer, size, worst = layers[i], layers[i].gradient, worst_of(layers[i])
+        name = layers[i].name
+        after = [k for k in range(i + 1, len(layers)) if name in layers[k].follows]
+        after = after or list(range(i + 1, len(layers)))[:1]
+        if after:
+            best = max(after, key=lambda k: (isfinite(layers[k].gradient), layers[k].gradient))
+            size, next_ = layers[best].gradient, found[best]
+            found[i].largest = max(size, next_.largest)
+            found[i].smallest = min(size or float("inf"), next_.smallest)
+        found[i].passed_by = any(
+            k != i and layers[k].follows & layers[i].follows
+            and layers[k].gradient > VANISHES * found[i].largest
+            for k in range(len(layers))
+        )  # fmt: skip
+    return found
+
+
+def judge_each(layers: list[Layer]) -> None:
+    """The verdict on each layer, by what arrives at it and what its units let through."""
+    rests = around(layers)
+    for i in reversed(range(len(layers))):
+        layer, rest, worst = layers[i], rests[i], worst_of(layers[i])
+        size = layer.gradient
         if worst and worst.share >= BLOCKED and (i < len(layers) - 1 or size == 0):
             layer.verdict = "dead" if worst.name == "relu" else "saturated"
             layer.cause, layer.fix = str(worst), mend(worst)
-        elif not isfinite(size) or size > EXPLODES * smallest:
+        elif not isfinite(size) or size > EXPLODES * rest.smallest:
             layer.verdict = "exploding"
             layer.cause, layer.fix = _growth(layers, i)
-        elif size == 0 and largest == 0:
+        elif size == 0 and rest.largest == 0:
             layer.verdict, layer.cause = "none", "no gradient arrives, the loss is flat here"
             layer.fix = "look at the loss, with autograd.why_zero"
-        elif size < VANISHES * largest:
+        elif rest.vanishes(size):
             layer.verdict = "vanishing"
-            layer.cause, layer.fix = _loss(layers, i)
-        if size:
-            largest, smallest = max(largest, size), min(smallest, size)
+            layer.cause, layer.fix = _beside(layer) if rest.passed_by else _loss(layers, i)
 
 
 def _growth(layers: list[Layer], i: int) -> tuple[str, str]:
@@ -169,6 +208,11 @@ def _growth(layers: list[Layer], i: int) -> tuple[str, str]:
         return f"|g| is {layers[i].gradient:.1e} at the output already", fix
     gain = max(layers[i + 1 :], key=lambda layer: layer.gain)
     return f"the weights of {gain.name} are large, {gain.weights:.1e}", fix
+
+
+def _beside(layer: Layer) -> tuple[str, str]:
+    cause = f"what reads it lets nothing through, its weights are {layer.weights:.1e}"
+    return cause, "scale inputs and initial weights down"
 
 
 def _loss(layers: list[Layer], i: int) -> tuple[str, str]:
