@@ -145,7 +145,7 @@ class Fit:
 
         With `debug` nothing is compiled, and each batch is searched before its step: the first
         operation that makes a NaN or an infinity, forward or backward, is a NotFiniteError that
-        names it.  A batch then takes about three times as long.
+        names it.  A batch takes about twice as long as any uncompiled one.
 
         Raises ShapeError, DTypeError or DomainError for data that cannot be learned from, and
         NotFiniteError, a DomainError, as soon as the loss is not finite.
