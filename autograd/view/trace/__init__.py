@@ -30,6 +30,8 @@ from .program import Listed
 
 __all__ = ["GraphTrace"]
 
+host = backends.get("numpy")
+
 
 @dataclass(slots=True)
 class GraphTrace:
@@ -69,7 +71,8 @@ class GraphTrace:
                 f"GraphTrace: expected a Value or Tensor that was computed, or a jitted function, "
                 f"got {type(x).__name__}. For a model, take its loss or its output: model(x)."
             )
-        found = Captured(x, gradient, frame or sys._getframe(1))
+        with host.errstate(all="ignore"):  # what is not finite is shown, not warned of
+            found = Captured(x, gradient, frame or sys._getframe(1))
         mark_alike(found.scopes, found.told)
         return cls(
             title=found.names.title(x) or ("Tensor" if x.is_array else "Value"),
