@@ -15,6 +15,7 @@ from . import state
 from .clipping import clipped, clipped_tensors
 from .flat import Flat, Stretch
 from .groups import listed
+from .untouched import tell_untouched
 
 __all__ = ["Optimizer"]
 
@@ -67,6 +68,7 @@ class Optimizer:
             raise TypeError(f"{self.name}: unknown option {', '.join(meant)}")
         self.param_groups: list[dict[str, Any]] = []
         self.steps = 0
+        self.checked = False
         self.lr = lr
         self.weight_decay = self._at_least_0("weight_decay", weight_decay)
         for name, limit in (("clip_value", clip_value), ("clip_norm", clip_norm)):
@@ -154,6 +156,8 @@ class Optimizer:
         self.params = [p for group in self.param_groups for p in group["params"]]
         self.lr = self._lr  # a group's own beside a schedule is an error
         self.steps = self.waiting = 0
+        self.checked = False
+        """Whether somebody has looked for parameters that get no gradient."""
         self.groups = []
         self._own: list[dict[str, Any]] = []
         """The options of each of the `groups`, where any has some of its own."""
@@ -200,6 +204,9 @@ class Optimizer:
             return
         if gradients is None:
             gradients = self.gather()
+            if not self.steps and not self.checked and self.accumulate == 1:
+                self.checked = True
+                tell_untouched(self)
         if self.accumulate > 1:
             gradients = self._accumulated(gradients, flush)
             if gradients is None:

@@ -128,6 +128,7 @@ class Fit:
         validation_steps: int | None = None,
         checkpoint: Any = None,
         resume: bool = False,
+        debug: bool = False,
     ) -> History:
         """Train on samples x `(N, ...)` with targets y, and tell how it went.
 
@@ -142,8 +143,12 @@ class Fit:
         written there after each epoch.  With `resume` as well, it goes on from what the folder
         holds, if anything, and ends with the same weights, to the bit, as if it had never stopped.
 
+        With `debug` nothing is compiled, and each batch is searched before its step: the first
+        operation that makes a NaN or an infinity, forward or backward, is a NotFiniteError that
+        names it.  A batch takes about twice as long as any uncompiled one.
+
         Raises ShapeError, DTypeError or DomainError for data that cannot be learned from, and
-        DomainError as soon as the loss is not finite.
+        NotFiniteError, a DomainError, as soon as the loss is not finite.
         """
         compiled = known(self, "fit")
         epochs, place = count("epochs", epochs), place_of(self)
@@ -188,13 +193,15 @@ class Fit:
             )
         self.stop_training = False
         shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
-        run = Run(self, compiled, source, told, shown, held_out, saved)
+        run = Run(self, compiled, source, told, shown, held_out, saved, debug)
         run.epoch = initial_epoch
         # arrays were checked as a whole; what comes in batches is checked batch by batch
         given = [source, *([held_out] if held_out is not None else [])]
         whole = all(isinstance(one, Arrays) for one in given)
         steps = source.steps
-        compiled.steps_for(self, None if steps is None else steps * epochs, batch_of(batch_size))
+        batches = None if steps is None else steps * epochs
+        paths = compiled.steps_for(self, batches, batch_of(batch_size))
+        paths.on = paths.on and not debug
         compiled.loss.checked, before = whole, compiled.loss.checked
         try:
             run.train(epochs, state)

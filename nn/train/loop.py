@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..data.arrays import Data, quiet
 from ..mode import training
 from .compiled import Compiled
-from .finite import NotFiniteError, not_finite
+from .finite import examine, not_finite
 from .progress import Progress
 from .tally import Tally
 
@@ -36,6 +36,8 @@ def epoch(run: Run) -> dict[str, float]:
             if begins:
                 told("on_train_batch_begin", run.batch, {})
             size = len(batch)
+            if run.debug:
+                examine(run, batch)
             made = step(batch) if step is not None else None
             if made is not None:
                 prediction, loss = made
@@ -44,7 +46,7 @@ def epoch(run: Run) -> dict[str, float]:
                 prediction, loss = measure(model, batch)
                 tally.add(loss, size, prediction, batch.y)
                 if tally.bad is not None:
-                    raise NotFiniteError(not_finite(model, loss, run.epoch, tally.bad))
+                    raise not_finite(model, loss, run.epoch, tally.bad, batch)
                 if not compiled.checked:
                     compiled.find_strays(model, loss)
                 (loss if scale is None else scale(loss)).backward()
@@ -56,6 +58,8 @@ def epoch(run: Run) -> dict[str, float]:
                     optimizer.step()
                 else:
                     scale.step(optimizer)
+            if compiled.missed:
+                compiled.tell_missed(model, batch)
             run.batch += 1
             run.seen += size
             if ends:
@@ -69,7 +73,7 @@ def epoch(run: Run) -> dict[str, float]:
     shown.over(run.seen)
     logs = tally.logs()
     if tally.bad is not None:
-        raise NotFiniteError(not_finite(model, None, run.epoch, tally.bad))
+        raise not_finite(model, None, run.epoch, tally.bad)
     return logs
 
 
