@@ -196,10 +196,11 @@ class Fit:
         steps = source.steps
         compiled.steps_for(self, None if steps is None else steps * epochs, batch_of(batch_size))
         compiled.loss.checked, before = whole, compiled.loss.checked
+        observer = compiled.optimizer.observer
         try:
             run.train(epochs, state)
         finally:
-            compiled.loss.checked = before
+            compiled.loss.checked, compiled.optimizer.observer = before, observer
             shown.close()
         return run.history
 

@@ -8,12 +8,15 @@ It falls or grows by a factor per layer, and the factors multiply.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from autograd import random
 from autograd.node import Node, history
+from autograd.reverse import observing
 from autograd.several import part
 
 from ..data.arrays import quiet
@@ -22,7 +25,7 @@ from ..mode import training
 if TYPE_CHECKING:
     from ..module import Module
 
-__all__ = ["SAMPLES", "Flow", "Layer", "measure"]
+__all__ = ["BLOCKS", "SAMPLES", "Flow", "Layer", "measure", "traced"]
 
 SAMPLES = 256
 """How many samples are looked at."""
@@ -36,6 +39,14 @@ networks with their usual initialisation 0.1 to 10.
 
 BLOCKED = 0.9
 """The share of dead or saturated units from which a layer counts as blocked."""
+
+BLOCKS: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda y: y <= 0,
+    "sigmoid": lambda y: (y < 0.02) | (y > 0.98),
+    "tanh": lambda y: abs(y) > 0.97,
+}
+"""Which outputs of an activation let no gradient through, or next to none: of a sigmoid's slope a
+twelfth is left there, of that of a tanh a seventeenth."""
 
 ALIASES = ("reshape", "transpose", "astype", "broadcast_to")
 """Operations after which a weight still is that weight."""
@@ -102,22 +113,38 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
     It leaves no trace: gradients, running statistics and the random stream stay as they are.  An
     error is the verdict too, and no reason to lose the training that came before.
     """
-    parameters = model.named_parameters()
-    before = [p._grad for _, p in parameters]
-    buffers = [(b, b.raw.copy()) for b in model.buffers]
+    try:
+        with traced(model, compiled, batch) as loss:
+            return judge(layers_of(loss, {p: name for name, p in model.named_parameters()}))
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        return Flow("unknown", [], cause=f"it could not be judged, {type(error).__name__}: {why}")
+
+
+@contextmanager
+def traced(model: Module, compiled: Any, batch: Any) -> Iterator[Any]:
+    """The loss of a batch as in training, whose graph is kept, and has all its gradients.
+
+    Afterwards gradients, running statistics and the random stream are what they were.
+    """
+    parameters = model.parameters()
+    before = [p._grad for p in parameters]
+    buffers = [(b, b.raw.copy(), b.order) for b in model.buffers]
+    for p in parameters:
+        p._grad = None
+    token = observing.set(None)
     try:
         with training(True), quiet(), random.using(random.Generator(0)):
             _, loss = compiled.measure(model, batch)
             loss.backward(retain_graph=True)
-        return judge(layers_of(loss, {p: name for name, p in parameters}))
-    except Exception as error:
-        why = str(error).partition("\n")[0]
-        return Flow("unknown", [], cause=f"it could not be judged, {type(error).__name__}: {why}")
+        yield loss
     finally:
-        for (_, p), gradient in zip(parameters, before, strict=True):
+        observing.reset(token)
+        for p, gradient in zip(parameters, before, strict=True):
             p._grad = gradient
-        for buffer, raw in buffers:
+        for buffer, raw, order in buffers:
             buffer.assign(raw)
+            buffer.order = order
 
 
 # --- what there is ------------------------------------------------------------------------
@@ -161,14 +188,12 @@ def _raw(gradient: Any) -> Any:
 def _activation(node: Node) -> list[Activation]:
     """Which share of this node lets no gradient through, if it is an activation."""
     name, y = node.op.name if node.op else "", node.raw
+    if name not in BLOCKS:
+        return []
+    share = BLOCKS[name](y)
     if name == "relu":
-        dead = (y.reshape(-1, y.shape[-1]) if y.ndim > 1 else y).max(axis=0) <= 0
-        return [Activation(name, dead.mean().item())]
-    if name == "sigmoid":  # its slope is below a twelfth of the steepest
-        return [Activation(name, ((y < 0.02) | (y > 0.98)).mean().item())]
-    if name == "tanh":
-        return [Activation(name, (abs(y) > 0.96).mean().item())]
-    return []
+        share = (share.reshape(-1, y.shape[-1]) if y.ndim > 1 else share).all(axis=0)
+    return [Activation(name, share.mean().item())]
 
 
 # --- what it means ------------------------------------------------------------------------
