@@ -9,7 +9,7 @@ power of two are its first bits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
 from typing import Any
 
 import backends
