@@ -128,6 +128,7 @@ class Fit:
         validation_steps: int | None = None,
         checkpoint: Any = None,
         resume: bool = False,
+        live: bool | str = False,
     ) -> History:
         """Train on samples x `(N, ...)` with targets y, and tell how it went.
 
@@ -141,6 +142,9 @@ class Fit:
         With `checkpoint`, a folder or an `nn.Checkpoint`, all that the training needs to go on is
         written there after each epoch.  With `resume` as well, it goes on from what the folder
         holds, if anything, and ends with the same weights, to the bit, as if it had never stopped.
+
+        With `live` a page on this machine shows the training as it goes, at a URL that is printed,
+        or "open" in a browser at once; the history's `server` serves it until it is closed.
 
         Raises ShapeError, DTypeError or DomainError for data that cannot be learned from, and
         DomainError as soon as the loss is not finite.
@@ -181,6 +185,11 @@ class Fit:
             held_out = held_out_of(
                 self, place, validation_data, batch_size, epochs, validation_steps
             )
+        server = None
+        if live:
+            from ..watch.live import live as shown_live
+
+            callbacks, server = shown_live(callbacks, live)
         told = Callbacks(callbacks, self)
         if state is None or isinstance(source, Arrays):
             compiled.prepare(
@@ -189,7 +198,7 @@ class Fit:
         self.stop_training = False
         shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
         run = Run(self, compiled, source, told, shown, held_out, saved)
-        run.epoch = initial_epoch
+        run.epoch, run.history.server = initial_epoch, server
         # arrays were checked as a whole; what comes in batches is checked batch by batch
         given = [source, *([held_out] if held_out is not None else [])]
         whole = all(isinstance(one, Arrays) for one in given)

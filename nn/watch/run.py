@@ -41,17 +41,16 @@ class Run:
         """This run and another, to be explored side by side."""
         return Comparison(self, other)
 
-    def explore(self, path: Any = None) -> Any:
-        """The training as a page, to be shown in a notebook or saved."""
-        from autograd.view import explore  # type: ignore[attr-defined]
-
-        return explore(self, path)
+    def explore(self) -> Any:
+        """The training as a page: shown by a notebook, or `.save("training.html")`."""
+        return _explored(self)
 
     def _page_(self) -> dict[str, Any]:
         header = self.header
-        trace = [header["trace"]] if "trace" in header else []
+        traces = [Kept(header["trace"])] if "trace" in header else []
         slim = {key: value for key, value in header.items() if key != "trace"}
-        return {"traces": trace, "run": {"header": slim, "frames": self.frames}}
+        run = {"header": slim, "frames": self.frames}
+        return {"traces": traces, "title": header["title"], "run": run}
 
     def __repr__(self) -> str:
         frames = self.frames
@@ -64,22 +63,37 @@ class Run:
         )
 
 
+class Kept:
+    """A `GraphTrace` as it was written down."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.told, self.title, self.nodes = told, told["title"], told["nodes"]
+
+    def plain(self) -> dict[str, Any]:
+        """The trace as JSON can say it."""
+        return self.told
+
+
 class Comparison:
     """Two runs: the first is shown, with the second beside it."""
 
     def __init__(self, run: Run, other: Run) -> None:
         self.run, self.other = run, other
 
-    def explore(self, path: Any = None) -> Any:
+    def explore(self) -> Any:
         """Both as one page."""
-        from autograd.view import explore  # type: ignore[attr-defined]
-
-        return explore(self, path)
+        return _explored(self)
 
     def _page_(self) -> dict[str, Any]:
         told = self.run._page_()
         told["run"]["other"] = self.other._page_()["run"]
         return told
+
+
+def _explored(run: Run | Comparison) -> Any:
+    from autograd.view.explore import explore
+
+    return explore(run)
 
 
 def load(folder: Any) -> Run:

@@ -33,10 +33,10 @@ BINS = 2 * SIDE + 2
 
 def norm(x: Any) -> float:
     """The Euclidean norm of a flat array; squares beyond single precision are taken again."""
-    square = float(x @ x)
+    square = float(x.dot(x))
     if square in (0.0, inf) and x.dtype.itemsize < 8:
         wide = x.astype("float64")
-        square = float(wide @ wide)
+        square = float(wide.dot(wide))
     return sqrt(square) if square >= 0 else square
 
 
