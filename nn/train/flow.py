@@ -8,11 +8,14 @@ It falls or grows by a factor per layer, and the factors multiply.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from autograd import names, random
+from autograd.reverse import observing
 
 from ..data.arrays import quiet
 from ..mode import training
@@ -30,7 +33,7 @@ from .layers import (
 if TYPE_CHECKING:
     from ..module import Module
 
-__all__ = ["SAMPLES", "Flow", "Layer", "measure"]
+__all__ = ["SAMPLES", "Flow", "Layer", "measure", "traced"]
 
 SAMPLES = 256
 """How many samples are looked at."""
@@ -83,22 +86,38 @@ def measure(model: Module, compiled: Any, batch: Any) -> Flow:
     It leaves no trace: gradients, running statistics and the random stream stay as they are.  An
     error is the verdict too, and no reason to lose the training that came before.
     """
-    parameters = model.named_parameters()
-    before = [p._grad for _, p in parameters]
-    buffers = [(b, b.raw.copy()) for b in model.buffers]
+    try:
+        with traced(model, compiled, batch) as loss:
+            return judge(layers_of(loss, {p: name for name, p in model.named_parameters()}))
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        return Flow("unknown", [], cause=f"it could not be judged, {type(error).__name__}: {why}")
+
+
+@contextmanager
+def traced(model: Module, compiled: Any, batch: Any) -> Iterator[Any]:
+    """The loss of a batch as in training, whose graph is kept, and has all its gradients.
+
+    Afterwards gradients, running statistics and the random stream are what they were.
+    """
+    parameters = model.parameters()
+    before = [p._grad for p in parameters]
+    buffers = [(b, b.raw.copy(), b.order) for b in model.buffers]
+    for p in parameters:
+        p._grad = None
+    token = observing.set(None)
     try:
         with training(True), quiet(), random.using(random.Generator(0)):
             _, loss = compiled.measure(model, batch)
             loss.backward(retain_graph=True)
-        return judge(layers_of(loss, {p: name for name, p in parameters}))
-    except Exception as error:
-        why = str(error).partition("\n")[0]
-        return Flow("unknown", [], cause=f"it could not be judged, {type(error).__name__}: {why}")
+        yield loss
     finally:
-        for (_, p), gradient in zip(parameters, before, strict=True):
+        observing.reset(token)
+        for p, gradient in zip(parameters, before, strict=True):
             p._grad = gradient
-        for buffer, raw in buffers:
+        for buffer, raw, order in buffers:
             buffer.assign(raw)
+            buffer.order = order
 
 
 # --- what it means ------------------------------------------------------------------------

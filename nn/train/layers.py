@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import Any
@@ -10,8 +11,8 @@ from autograd.node import Node, history
 from autograd.several import part
 
 __all__ = [
-    "BLOCKED", "EXPLODES", "VANISHES", "Activation", "Around", "Layer", "around", "judge_each",
-    "layers_of", "mend", "worst_of",
+    "BLOCKED", "BLOCKS", "EXPLODES", "VANISHES", "Activation", "Around", "Layer", "around",
+    "judge_each", "layers_of", "mend", "worst_of",
 ]  # fmt: skip
 
 VANISHES, EXPLODES = 1e-4, 1e3
@@ -26,6 +27,15 @@ BLOCKED = 0.9
 
 ALIASES = ("reshape", "transpose", "astype", "broadcast_to")
 """Operations after which a weight still is that weight."""
+
+
+BLOCKS: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda y: y <= 0,
+    "sigmoid": lambda y: (y < 0.02) | (y > 0.98),
+    "tanh": lambda y: abs(y) > 0.97,
+}
+"""Which outputs of an activation let no gradient through, or next to none: of a sigmoid's slope a
+twelfth is left there, of that of a tanh a seventeenth."""
 
 
 @dataclass
@@ -120,14 +130,12 @@ def _gates(node: Node) -> list[Activation]:
 def _activation(node: Node) -> list[Activation]:
     """Which share of this node lets no gradient through, if it is an activation."""
     name, y = node.op.name if node.op else "", node.raw
+    if name not in BLOCKS:
+        return []
+    share = BLOCKS[name](y)
     if name == "relu":
-        dead = (y.reshape(-1, y.shape[-1]) if y.ndim > 1 else y).max(axis=0) <= 0
-        return [Activation(name, dead.mean().item())]
-    if name == "sigmoid":  # its slope is below a twelfth of the steepest
-        return [Activation(name, ((y < 0.02) | (y > 0.98)).mean().item())]
-    if name == "tanh":
-        return [Activation(name, (abs(y) > 0.96).mean().item())]
-    return []
+        share = (share.reshape(-1, y.shape[-1]) if y.ndim > 1 else share).all(axis=0)
+    return [Activation(name, share.mean().item())]
 
 
 # --- what becomes of it ---

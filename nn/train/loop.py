@@ -27,7 +27,8 @@ def epoch(run: Run) -> dict[str, float]:
     optimizer, measure, scale = compiled.optimizer, compiled.measure, compiled.scale
     begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
     backs = told.on["after_backward"]
-    step = compiled.steps.train if compiled.steps is not None and not backs else None
+    steps = compiled.steps if compiled.steps is not None and not backs else None
+    observer = optimizer.observer
     saves = run.checkpoint is not None and run.checkpoint.within_epochs
     compiled.look_at(model)
     optimizer.zero_grad()  # one that an interrupted step, or a backward by hand, left behind
@@ -38,7 +39,10 @@ def epoch(run: Run) -> dict[str, float]:
             size = len(batch)
             if run.debug:
                 examine(run, batch)
-            made = step(batch) if step is not None else None
+            seen = observer is not None and observer.due(optimizer)
+            made = None
+            if steps is not None:
+                made = steps.watched(batch) if seen else steps.train(batch)
             if made is not None:
                 prediction, loss = made
                 tally.add(loss, size, prediction, batch.y)
@@ -64,7 +68,9 @@ def epoch(run: Run) -> dict[str, float]:
             run.seen += size
             if ends:
                 told("on_train_batch_end", run.batch - 1, tally.logs())
-            if made is None:
+            if seen:
+                observer.see(run, loss, batch)
+            if made is None or seen:
                 optimizer.zero_grad()
             if perf_counter() >= shown.due:
                 shown.draw(run.seen, run.batch, tally.logs(final=False))
