@@ -92,7 +92,7 @@ def source(f: Any, *args: Any) -> Source:
             "source: needs one number that was computed from what requires a gradient, got "
             f"{type(root).__name__} {getattr(root, 'shape', '')}. Reduce it: .sum() or .mean()."
         )
-    return Source(_Writer(root, sys._getframe(1)))
+    return Source(root, sys._getframe(1))
 
 
 class Source:
@@ -100,9 +100,11 @@ class Source:
 
     `lines` says for each line of the text which nodes of the graph it is about, as their places in
     the order of `GraphTrace.nodes`; `arguments` are the arrays that the function is called with.
+    Variables of `frame` lend their names.
     """
 
-    def __init__(self, writer: _Writer) -> None:
+    def __init__(self, root: Node, frame: FrameType | None = None) -> None:
+        writer = _Writer(root, frame)
         self.text, self.lines = writer.text, writer.about
         self.name, self.arguments = writer.name, writer.arguments
 
@@ -135,7 +137,7 @@ class _Writer:
         self.place = {node: i for i, node in enumerate(self.nodes)}
         self.names = Names(self.nodes, frame)
         self.known: dict[Node, ast.expr] = {}
-        self.used: set[str] = {*keyword.kwlist, "np", "xp", "d"}
+        self.used: set[str] = {*keyword.kwlist, "np", "xp"}
         self.arguments: dict[str, Any] = {}
         self.imports: dict[str, str] = {}
         self.written: list[str] = []

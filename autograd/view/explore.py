@@ -25,7 +25,7 @@ from ..expand import expand, scalars
 from ..node import Node
 from ..tensor import Tensor
 from . import style
-from .derivative import source
+from .derivative import Source
 from .trace import GraphTrace
 
 __all__ = ["Page", "explore", "payload"]
@@ -87,7 +87,7 @@ def explore(x: Any, *inputs: Any, gradient: Any = None) -> Page:
         return Page([x])
     root = _root(x, inputs)
     traces = _traces(root, gradient, frame)
-    return Page(traces, **(_code(root, traces[0]) if gradient is None else {}))
+    return Page(traces, **(_code(root, traces[0], frame) if gradient is None else {}))
 
 
 class Page:
@@ -193,9 +193,9 @@ def _traces(x: Any, gradient: Any, frame: FrameType) -> list[GraphTrace]:
     return traces
 
 
-def _code(x: Any, trace: GraphTrace) -> dict[str, Any]:
+def _code(x: Any, trace: GraphTrace, frame: FrameType) -> dict[str, Any]:
     """The derivative as code, where there is one that somebody would read."""
     if not trace.events or len(trace.nodes) > READ:
         return {}
-    written = source(x)
+    written = Source(x, frame)
     return {"code": {"text": written.text, "lines": written.lines}}
