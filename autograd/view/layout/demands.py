@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 
+from ..arithmetic import total
 from .net import Net
 from .ranks import peel
 
@@ -151,7 +152,7 @@ class Demands:
         return cuts
 
     def _height(self, row: Sequence[int]) -> float:
-        return sum(self.net.gap(a, b) for a, b in pairwise(row))
+        return total(self.net.gap(a, b) for a, b in pairwise(row))
 
     def feasible(self, wish: list[float]) -> list[float]:
         """The mean of the two extreme placements for these wishes."""
