@@ -120,6 +120,10 @@ function clusterMeans(net: Net): number[] {
  */
 function sort(net: Net, row: number[], wish: Float64Array, means: readonly number[]): void {
   if (row.length < 2) return;
+  if (net.parent.length === 1) {
+    row.sort((a, b) => wish[a] - wish[b]);
+    return;
+  }
   const members = new Map<number, number[]>();
   for (const vertex of row) {
     for (let cluster = net.home[vertex]; cluster; cluster = net.parent[cluster]) {
@@ -127,10 +131,6 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
       if (wishes) wishes.push(wish[vertex]);
       else members.set(cluster, [wish[vertex]]);
     }
-  }
-  if (!members.size) {
-    row.sort((a, b) => wish[a] - wish[b]);
-    return;
   }
   const siblings = new Map<number, number[]>();
   for (const cluster of [...members.keys()].sort((c, d) => means[c] - means[d] || c - d)) {
