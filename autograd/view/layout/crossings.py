@@ -116,7 +116,9 @@ def _exchange_in(net: Net, row: list[int], place: list[int], seated: Seats) -> b
             before, after = net.before[v], net.after[v]
             ends[v] = sorted([place[u] for u in before]), sorted([place[u] for u in after])
     for i in range(len(row) - 1):
-        begin, end = _units(net, row, i)
+        begin, end = i, i + 2
+        if net.home[row[i]] != net.home[row[i + 1]]:
+            begin, end = _units(net, row, i)
         left, right = row[begin : i + 1], row[i + 1 : end]
         if not left or not right:
             continue
@@ -148,13 +150,11 @@ def _misplaced(net: Net, seated: Seats, left: int, right: int) -> bool:
 
 
 def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
-    """The range of the two siblings that meet behind place `i`, a vertex and a vertex or cluster.
+    """The range of the two siblings that meet behind place `i`, a vertex and a cluster beside it.
 
     It is empty where two clusters meet: they must keep to the same order in all layers.
     """
     a, b = net.home[row[i]], net.home[row[i + 1]]
-    if a == b:
-        return i, i + 2
     left, right = 0, 0  # the outermost clusters around one and not around the other
     while a != b:
         if net.depth[a] >= net.depth[b]:

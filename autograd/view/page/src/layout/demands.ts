@@ -27,7 +27,7 @@ export class Demands {
   readonly below: number[] = [];
   readonly distance: number[] = [];
   private readonly seenIn: number[] = []; // a layer in which the two are neighbours
-  private readonly demand = new Map<number, number>(); // by pair
+  private readonly known = new Map<number, number>(); // by pair
   readonly before: number[][]; // for each variable the demands in which it is below …
   readonly after: number[][]; // … and those in which it is above
   readonly topological: number[];
@@ -73,9 +73,9 @@ export class Demands {
   /** The demand that variable `a` stand above `b`, made where there is none yet. */
   private between(a: number, b: number): number {
     const pair = a * this.size + b;
-    let i = this.demand.get(pair);
+    let i = this.known.get(pair);
     if (i === undefined) {
-      this.demand.set(pair, (i = this.distance.length));
+      this.known.set(pair, (i = this.distance.length));
       this.above.push(a);
       this.below.push(b);
       this.distance.push(0);
@@ -93,17 +93,18 @@ export class Demands {
     let around: number[] = []; // and the clusters around it
     for (let i = 0; i <= row.length; i++) {
       const vertex = i < row.length ? row[i] : -1;
+      if (last >= 0 && vertex >= 0 && net.home[last] === net.home[vertex]) {
+        this.demand(run[last], run[vertex], net.gap(last, vertex), layer);
+        last = vertex;
+        continue;
+      }
       const ancestors = vertex >= 0 ? net.ancestors(vertex) : [];
       let shared = 0;
       while (shared < around.length && around[shared] === ancestors[shared]) shared++;
       // What is met on the way from the one to the other, each with its distance.
       let met = last >= 0 ? run[last] : -1;
       const meet = (next: number, distance: number) => {
-        if (met >= 0) {
-          const i = this.between(met, next);
-          this.distance[i] = Math.max(distance, this.distance[i]);
-          this.seenIn[i] = layer;
-        }
+        if (met >= 0) this.demand(met, next, distance, layer);
         met = next;
       };
       let room = last >= 0 ? net.across[last] / 2 + FRAME : 0;
@@ -117,13 +118,16 @@ export class Demands {
         meet(this.upper(cluster), room);
         room = FRAME + (net.titles[cluster] ? title : 0);
       }
-      if (vertex >= 0) {
-        const beside = last >= 0 && shared === around.length && shared === ancestors.length;
-        meet(run[vertex], beside ? net.gap(last, vertex) : room + net.across[vertex] / 2);
-      }
+      if (vertex >= 0) meet(run[vertex], room + net.across[vertex] / 2);
       last = vertex;
       around = ancestors;
     }
+  }
+
+  private demand(a: number, b: number, distance: number, layer: number): void {
+    const i = this.between(a, b);
+    this.distance[i] = Math.max(distance, this.distance[i]);
+    this.seenIn[i] = layer;
   }
 
   /** The variables that no placement can satisfy. */
