@@ -100,7 +100,8 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
 
     Sibling clusters share out their places by `means`, in the same order in every layer.
     """
-    if len(row) < 2:
+    if len({net.home[vertex] for vertex in row}) == 1:
+        row.sort(key=wish.__getitem__)
         return
     members: dict[int, list[float]] = {}
     for vertex in row:
@@ -108,9 +109,6 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
         while cluster:
             members.setdefault(cluster, []).append(wish[vertex])
             cluster = net.parent[cluster]
-    if not members:
-        row.sort(key=wish.__getitem__)
-        return
     siblings: dict[int, list[int]] = {}
     for cluster in sorted(members, key=lambda c: (means[c], c)):
         siblings.setdefault(net.parent[cluster], []).append(cluster)

@@ -119,8 +119,7 @@ function clusterMeans(net: Net): number[] {
  * Sibling clusters share out their places by `means`, in the same order in every layer.
  */
 function sort(net: Net, row: number[], wish: Float64Array, means: readonly number[]): void {
-  if (row.length < 2) return;
-  if (net.parent.length === 1) {
+  if (row.every((vertex) => net.home[vertex] === net.home[row[0]])) {
     row.sort((a, b) => wish[a] - wish[b]);
     return;
   }
@@ -135,7 +134,9 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
   const siblings = new Map<number, number[]>();
   for (const cluster of [...members.keys()].sort((c, d) => means[c] - means[d] || c - d)) {
     const parent = net.parent[cluster];
-    siblings.set(parent, [...(siblings.get(parent) ?? []), cluster]);
+    const known = siblings.get(parent);
+    if (known) known.push(cluster);
+    else siblings.set(parent, [cluster]);
   }
   const key = new Map<number, [number, number]>();
   for (const clusters of siblings.values()) {
