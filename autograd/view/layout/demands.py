@@ -110,9 +110,9 @@ class Demands:
         The run must stand above one thing in one layer and below another in a later layer, or the
         other way round; it is cut between the two.
         """
-        stuck = self.stuck()
-        if not stuck:
+        if len(self.topological) == len(self.after):
             return None
+        stuck = self.stuck()
         trail = [min(stuck)]
         place = {trail[0]: 0}
         while True:  # back along demands that are not met, until one comes up again

@@ -63,7 +63,8 @@ function answered(worker: Worker, request: Request, timeout: number): Promise<La
     const over = setTimeout(() => {
       const count = request.picture.boxes.length.toLocaleString("en");
       const limit = `${timeout / 1000} s`;
-      stop(new LayoutTimeout(`no layout of ${count} boxes within ${limit}: fold some of them away`));
+      const advice = "fold some of them away";
+      stop(new LayoutTimeout(`no layout of ${count} boxes within ${limit}: ${advice}`));
     }, timeout);
     const finish = () => {
       clearTimeout(over);

@@ -7,6 +7,7 @@
  * cycles once the runs in its way are cut.
  */
 
+import { compare } from "../bisect";
 import type { Net } from "./net";
 import { lists, peel, range } from "./ranks";
 
@@ -144,8 +145,8 @@ export class Demands {
    * other way round; it is cut between the two.
    */
   knot(): [number, number] | null {
+    if (this.topological.length === this.size) return null;
     const stuck = this.stuck();
-    if (!stuck.size) return null;
     const trail = [[...stuck][0]]; // the least
     const place = new Map([[trail[0], 0]]);
     for (;;) { // back along demands that are not met, until one comes up again
@@ -155,7 +156,7 @@ export class Demands {
       if (place.has(next)) break;
       place.set(next, trail.length - 1);
     }
-    const circle = trail.slice(place.get(trail[trail.length - 1])).reverse(); // ends where it begins
+    const circle = trail.slice(place.get(trail[trail.length - 1])).reverse(); // first and last: same
     let best: [length: number, run: number, cut: number] | null = null;
     for (let k = 0; k + 1 < circle.length; k++) {
       const [a, b, c] = [circle[k], circle[k + 1], circle[k + 2] ?? circle[1]];
@@ -166,8 +167,7 @@ export class Demands {
         b,
         Math.max(seen, then) - this.net.layer[this.runs[b][0]],
       ];
-      const worse = best && best[0] - choice[0] || best && best[1] - choice[1] || best && best[2] - choice[2];
-      if (!best || worse! > 0) best = choice;
+      if (!best || compare(choice, best) < 0) best = choice;
     }
     if (!best) throw new Error("without longer runs the demands of a sorted layer agree");
     return [best[1], best[2]];

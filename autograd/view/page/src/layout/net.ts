@@ -107,7 +107,9 @@ export function build(picture: Picture): Net {
   const home = picture.boxes.map((box) => place(box.cluster));
   const n = home.length;
 
-  const arrows = picture.arrows.map((arrow): Edge => [number.get(arrow.tail)!, number.get(arrow.head)!]);
+  const arrows = picture.arrows.map(
+    ({ tail, head }): Edge => [number.get(tail)!, number.get(head)!],
+  );
   const circular = turned(n, arrows);
   const back = arrows.map(([a, b], i) => circular[i] && a !== b);
   const edges = arrows.map(([a, b], i): Edge => (back[i] ? [b, a] : [a, b]));

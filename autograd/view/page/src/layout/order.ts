@@ -7,6 +7,7 @@
  */
 
 import { total } from "../arithmetic";
+import { compare } from "../bisect";
 import { crossings, exchange, seats } from "./crossings";
 import type { Net } from "./net";
 
@@ -155,13 +156,6 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
   row.sort((a, b) => compare(keys.get(a)!, keys.get(b)!));
 }
 
-/** Less than 0 if `a` comes before `b`, as words in a dictionary do. */
-function compare(a: readonly number[], b: readonly number[]): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
-}
-
 /**
  * Place a layer as near to its wishes as its order and sizes permit, by least squares.
  *
@@ -186,6 +180,8 @@ function settle(net: Net, row: readonly number[], wish: Float64Array): void {
   }
   let i = 0;
   sums.forEach((sum, pool) => {
-    for (let left = counts[pool]; left > 0; left--, i++) net.at[row[i]] = sum / counts[pool] + shifts[i];
+    for (let left = counts[pool]; left > 0; left--, i++) {
+      net.at[row[i]] = sum / counts[pool] + shifts[i];
+    }
   });
 }

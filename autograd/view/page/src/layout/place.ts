@@ -113,7 +113,8 @@ function polish(demands: Demands, at: number[], pulls: readonly Pull[], snap: nu
         let nearest = Infinity;
         for (const run of pulls[i].runs) {
           const line = at[run];
-          if (low <= line && line <= high && Math.abs(line - here) < Math.abs(nearest - here)) nearest = line;
+          const nearer = Math.abs(line - here) < Math.abs(nearest - here);
+          if (low <= line && line <= high && nearer) nearest = line;
         }
         at[i] = Math.abs(nearest - here) <= snap ? nearest : here;
       }

@@ -20,7 +20,8 @@ export interface Trunks {
  *
  * Ahead lies the one on the longest way to a result.  Behind, of all that favour it so, lies the
  * one at the end of the longest straight line; so data flow straight on where parameters join, and
- * a running sum where its terms do.  Ties favour nobody: `a` and `b` stand on either side of `a * b`.
+ * a running sum where its terms do.  Ties favour nobody: `a` and `b` stand on either side of
+ * `a * b`.
  */
 export function trunks(net: Net): Trunks {
   const ahead = net.home.map(() => -1);
@@ -44,7 +45,7 @@ export function trunks(net: Net): Trunks {
   return { ahead, behind };
 }
 
-/** Which of those `around` that count has the greatest length, -1 if several have; and that length. */
+/** Which of those `around` that count has the greatest length, or -1 if several; and that length. */
 function longestOf(
   around: readonly number[],
   lengths: readonly number[],
