@@ -259,6 +259,16 @@ class Fit:
         compiled.prepare(self, data)
         return flow.measure(self, compiled, data)
 
+    def _explored_(self: Module, x: Any, y: Any = None) -> Any:
+        """What `explore(model, x, y)` shows: the loss, as in training; without y, the output."""
+        if y is None:
+            return self(x)
+        compiled = known(self, "explore")
+        data = loaded(self, place_of(self), x, y, None)
+        compiled.prepare(self, data)
+        with flow.traced(self, compiled, data) as loss:
+            return loss
+
     def predict(
         self: Module,
         x: Any,
