@@ -28,7 +28,7 @@ def payload(page: Page) -> dict:
 
 def model() -> nn.Sequential:
     autograd.seed(0)
-    net = nn.Sequential([nn.Dense(4, activation="relu"), nn.BatchNorm(), nn.Dense(3)])
+    net = nn.Sequential([nn.Dense(4, activation="relu"), nn.BatchNorm(), nn.Dense(3, "softmax")])
     net.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     return net
 
