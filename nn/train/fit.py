@@ -237,10 +237,10 @@ class Fit:
         compiled = known(self, "evaluate")
         source = source_of(self, x, y, batch_size, sample_weight, steps=steps)
         shown = progress(verbose, "", 1, source.samples, source.steps)
-        compiled.steps_for(self, source.steps, batch_of(batch_size))
         try:
             shown.begin(0)
-            source.first()
+            compiled.build(self, source.first())
+            compiled.steps_for(self, source.steps, batch_of(batch_size))
             logs = loop.evaluate(self, compiled, source.batches(0), shown)
             shown.end(logs)
         finally:
