@@ -52,12 +52,20 @@ class GraphTrace:
     made: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, x: Any, gradient: Any = None, *, frame: FrameType | None = None) -> GraphTrace:
+    def of(
+        cls,
+        x: Any,
+        gradient: Any = None,
+        *,
+        frame: FrameType | None = None,
+        preview: int | None = None,
+    ) -> GraphTrace:
         """The trace of all that x was computed from: a Value, a Tensor, a jitted function.
 
         The backward pass is taken for it, with `gradient` (1 for a single number) arriving at x.
         Nothing changes by it: no `.grad` is written, the graph is not freed.  Variables of `frame`
-        (the caller's by default) lend their names.
+        (the caller's by default) lend their names.  `preview` elements of each array are kept, by
+        default the more the smaller the graph.
 
         Raises GraphError where the graph was freed already.
         """
@@ -68,7 +76,7 @@ class GraphTrace:
                 f"GraphTrace: expected a Value or Tensor that was computed, or a jitted function, "
                 f"got {type(x).__name__}. For a model, take its loss or its output: model(x)."
             )
-        found = Captured(x, gradient, frame or sys._getframe(1))
+        found = Captured(x, gradient, frame or sys._getframe(1), preview)
         mark_alike(found.scopes, found.told)
         return cls(
             title=found.names.title(x) or ("Tensor" if x.is_array else "Value"),

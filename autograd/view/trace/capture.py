@@ -34,12 +34,20 @@ LIMIT = 300_000
 class Captured:
     """What the nodes behind a root say: the parts of a `GraphTrace`."""
 
-    def __init__(self, root: Node, gradient: Any = None, frame: FrameType | None = None) -> None:
+    def __init__(
+        self,
+        root: Node,
+        gradient: Any = None,
+        frame: FrameType | None = None,
+        preview: int | None = None,
+    ) -> None:
         self.root = root
         self.notes: list[str] = []
         self.nodes = in_order(root)
         self.number = {node: i for i, node in enumerate(self.nodes)}
-        self.preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
+        if preview is None:
+            preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
+        self.preview = preview
         self.names = Names(self.nodes, frame)
         self.scopes, self.told = self._nodes()
         self.ops: dict[str, OpInfo] = {x.op.name: about(x.op) for x in self.nodes if x.op}
