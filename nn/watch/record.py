@@ -24,7 +24,7 @@ from ..train.callbacks import Callback
 from ..train.flow import traced
 from .budget import Budget
 from .frames import Look, Parameters, numbers_by_name
-from .probe import SAMPLES, Probe
+from .probe import FEW, SAMPLES, Probe
 from .run import Run
 from .store import FORMAT, VERSION, Folder, Memory, thinned
 
@@ -252,28 +252,36 @@ class Record(Callback, Run):
     def _probe_batch(self) -> str | None:
         """A probe of some samples of the last batch of `fit`."""
         compiled, batch = self.seen
-        begun = perf_counter()
         try:
+            if not self.probe.keys:
+                with traced(self.model, compiled, batch.part(0, FEW)) as loss:
+                    self._describe(loss)
+            begun = perf_counter()
             with traced(self.model, compiled, batch.part(0, SAMPLES)) as loss:
-                again = perf_counter() - begun
-                told = self._probe(loss)
-            self.budget.spend("probes", again)
+                told = self.probe.take(loss)
+            self.budget.spend("probes", perf_counter() - begun)
         except Exception as error:
             return self._without_probes(error)
         return told
 
     def _probe(self, loss: Any) -> str | None:
-        """What the graph behind this loss shows; the first is described in the header."""
+        """What the graph behind the loss of a loop of one's own shows."""
         try:
             if not self.probe.keys:
-                self.probe.begin(loss)
-                self._write_header()
+                self._describe(loss)
             begun = perf_counter()
             told = self.probe.take(loss)
+            self.budget.spend("probes", perf_counter() - begun)
         except Exception as error:
             return self._without_probes(error)
-        self.budget.spend("probes", perf_counter() - begun)
         return told
+
+    def _describe(self, loss: Any) -> None:
+        """Put the graph behind a loss into the header."""
+        begun = perf_counter()
+        self.probe.begin(loss)
+        self._write_header()
+        self.budget.spent["probes"] += perf_counter() - begun
 
     def _without_probes(self, error: Exception) -> None:
         """No reason to lose a training."""
