@@ -44,15 +44,16 @@ class Captured:
         roots: Sequence[Node],
         gradient: Any = None,
         frame: FrameType | None = None,
+        preview: int | None = None,
         still: bool = False,
     ) -> None:
         self.roots, self.root = frozenset(roots), roots[0]
         self.notes: list[str] = []
         self.nodes = in_order(*roots)
         self.number = {node: i for i, node in enumerate(self.nodes)}
-        self.preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
-        if still:
-            self.preview = 0
+        if preview is None:
+            preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
+        self.preview = preview
         self.names = Names(self.nodes, frame)
         self.scopes, self.told = self._nodes()
         self.ops: dict[str, OpInfo] = {x.op.name: about(x.op) for x in self.nodes if x.op}
