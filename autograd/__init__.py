@@ -91,16 +91,20 @@ __all__ = [
     # compilation
     "jit",
     # rooms, and what they are entered for
-    "check", "draw", "draw_dot", "errors", "fft", "functions", "linalg", "view",
+    "check", "errors", "fft", "functions", "linalg", "verdicts", "view",
+    # seeing
+    "draw", "draw_dot", "explore", "find_nan", "held", "source", "why_none", "why_zero",
 ]  # fmt: skip
 
-_LATER = ("check", "expand", "fft", "jit", "linalg", "view")
+_LATER = ("check", "expand", "fft", "jit", "linalg", "verdicts", "view")
 """Rooms that are entered when first used, so that importing the engine stays quick."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"{__name__}.{name}")
-    if name in ("draw", "draw_dot"):
+    if name in ("draw", "draw_dot", "explore", "source"):
         return getattr(import_module(f"{__name__}.view"), name)
+    if name in ("find_nan", "held", "why_none", "why_zero"):
+        return getattr(import_module(f"{__name__}.verdicts"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,7 +29,7 @@ from .several import Bundle, part
 from .tensor import Tensor
 from .value import Value
 
-__all__ = ["LIMIT", "expand", "values"]
+__all__ = ["LIMIT", "expand", "scalars", "values"]
 
 LIMIT = 20_000
 """The most scalars that a computation is expanded into."""
@@ -47,13 +47,18 @@ def values(tensor: Tensor) -> Any:
 def expand(*outputs: Tensor) -> dict[Node, Any]:
     """The outputs and all they were computed from: tensor → array of its elements as `Value`s."""
     nodes = history(*outputs)
-    count = sum(map(_scalars, nodes))
+    count = scalars(*outputs)
     if count > LIMIT:
         raise AutogradError(
             f"values: {names.describe(outputs[0])} stands for about {count:,} scalars; the limit "
             f"is {LIMIT:,}. Expand the loss of a small batch, or a part of the network."
         )
     return _expanded(nodes, {})
+
+
+def scalars(*outputs: Tensor) -> int:
+    """About how many scalars the outputs and all they were computed from stand for."""
+    return sum(map(_scalars, history(*outputs)))
 
 
 def _expanded(nodes: list[Node], found: dict[Node, Any]) -> dict[Node, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from backends import namespaces, python
@@ -15,10 +16,13 @@ from .ops.shape import astype, detach, sum_to
 from .record import pull
 from .several import Bundle, add_parts, filled, parts_of
 
-__all__ = ["CUT", "hooked", "sweep"]
+__all__ = ["CUT", "hooked", "observing", "sweep"]
 
 CUT = (None, detach)
 """The op of what no gradient flows through: a leaf, or what is cut off, where that is recorded."""
+
+observing: ContextVar[Callable[[Node], bool] | None] = ContextVar("observing", default=None)
+"""Who is shown what `backward` is called on, and says whether the graph shall be retained."""
 
 
 def sweep(

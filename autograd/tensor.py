@@ -19,7 +19,8 @@ from .intake import array_of
 from .node import NO_PARAMS, WATCHED, Node, Op, current, tick
 from .operators import Operators, recorded
 from .ops import shape as shapes
-from .reverse import CUT, sweep
+from .passes import passed
+from .reverse import CUT, observing, sweep
 from .several import Bundle
 
 
@@ -306,14 +307,15 @@ class Tensor(Operators):
                 "gradient. Create its inputs with requires_grad=True, outside no_grad()."
             )
         seed = self._seed(gradient)
+        watcher, observer = current().watcher, observing.get()
+        if observer is not None and watcher is None:
+            retain_graph = observer(self) or retain_graph
+        keep = retain_graph or create_graph
         found = sweep(
-            [self],
-            [seed],
-            create_graph=create_graph,
-            retain_graph=retain_graph,
-            keep=retain_graph or create_graph,
+            [self], [seed], create_graph=create_graph, retain_graph=retain_graph, keep=keep
         )
-        watcher = current().watcher
+        if watcher is None:
+            passed(self, seed.order, len(found) if keep else 0)
         given = {id(seed.raw)}
         for node, g in found.items():
             if node.op in CUT:

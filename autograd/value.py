@@ -11,8 +11,9 @@ from backends import python
 from . import names
 from .errors import AutogradError, DomainError, GraphError
 from .explain import explain, refuse, reraise
-from .node import Freed, Node, Op, history
+from .node import Freed, Node, Op, history, tick
 from .ops import elementwise as ops
+from .passes import passed
 from .record import Recorder, scalar_pull
 from .reverse import sweep
 
@@ -98,6 +99,7 @@ class Value(Node):
                     (op.scalar_pull or _pull_of(op))(node, node._grad)
         except Exception as error:
             reraise(node, error)
+        passed(self, tick(), len(nodes))
 
     def _backward_recorded(self, seed: Any) -> None:
         found = sweep([self], [Value(seed, requires_grad=False)], create_graph=True, keep=True)

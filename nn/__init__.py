@@ -29,6 +29,7 @@ from . import (
     regularizers,
     scalar,
     train,
+    watch,
 )  # fmt: skip
 from .activations import *
 from .constraints import MaxNorm, MinMax, NonNeg, UnitNorm
@@ -44,14 +45,15 @@ from .optim import *
 from .pytorch import load_pytorch
 from .regularizers import L1, L1L2, L2
 from .train import *
+from .watch import Record, record
 
 __all__ = [
-    "L1", "L1L2", "L2", "MaxNorm", "Metric", "MinMax", "Module", "NonNeg", "UnitNorm",
-    "export_onnx", "import_onnx", "load_pytorch", "training",
+    "L1", "L1L2", "L2", "MaxNorm", "Metric", "MinMax", "Module", "NonNeg", "Record",
+    "UnitNorm", "export_onnx", "import_onnx", "load_pytorch", "record", "training",
     *activations.__all__, *layers.__all__, *losses.__all__, *models.__all__, *optim.__all__,
     *train.__all__,
     "activations", "constraints", "data", "init", "layers", "losses", "metrics", "models", "onnx",
-    "optim", "plot", "regularizers", "scalar", "train",
+    "optim", "plot", "regularizers", "scalar", "train", "watch",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # type checkers know all names, and shall tell the wrong ones

@@ -22,6 +22,8 @@ examples:
   glassgrad demo --model moons --out m   a scalar MLP and its decision boundary, written to m/
   glassgrad train                        the gallery: networks of every kind on real data
   glassgrad train digits_cnn             one of them, written to glassgrad-train/digits_cnn/
+  glassgrad watch run                    the training that is being recorded in run/, as a page
+  glassgrad playground                   a small network to play with, its gradients as it learns
   glassgrad doctor                       what this machine has, and how to get what it lacks
   glassgrad cache --clear                remove the programs that jit has compiled
 
@@ -62,7 +64,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     if args.command in ("doctor", "cache"):
         return _doctor(args) if args.command == "doctor" else _cache(args)
-    return _guarded(args, _train if args.command == "train" else _demo)
+    command = {"demo": _demo, "train": _train, "watch": _watch, "playground": _playground}
+    return _guarded(args, command[args.command])
 
 
 def version() -> str:
@@ -113,6 +116,15 @@ def _parser() -> Parser:
             "--epochs", type=_at_least(1), metavar="N", help="passes over the data"
         )
         command.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    watch = commands.add_parser("watch", help="follow a recorded training, on a page that is live")
+    watch.add_argument("run", type=Path, metavar="RUN", help="the folder of nn.Record(folder)")
+    playground = commands.add_parser("playground", help="a small network to play with")
+    for command in (watch, playground):
+        command.add_argument(
+            "--port", type=_port, default=0, metavar="N", help="default: one that is free"
+        )
+        command.add_argument("--open", action="store_true", help="open it in a browser")
+        command.set_defaults(backend=None)
     doctor = commands.add_parser("doctor", help="what this machine has, and how to get the rest")
     doctor.add_argument("--json", action="store_true", help="for programs to read")
     cache = commands.add_parser("cache", help="where compiled programs lie, and how many")
@@ -143,6 +155,24 @@ def _train(args: argparse.Namespace) -> int:
     for fault in faults:
         print(f"goal missed: {fault}", file=sys.stderr)
     return 1 if faults else 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from .watch.live import watch_folder
+
+    try:
+        watch_folder(args.run, args.port, args.open)
+    except ValueError as error:
+        print(f"glassgrad watch: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _playground(args: argparse.Namespace) -> int:
+    from .watch.playground import play
+
+    play(args.port, args.open)
+    return 0
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -179,7 +209,8 @@ def _guarded(args: argparse.Namespace, command: Callable[[argparse.Namespace], i
         return 2
     except OSError as error:
         if error.filename is None:
-            raise
+            print(f"{told}: {error}", file=sys.stderr)
+            return 2
         print(f"{told}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
@@ -219,6 +250,13 @@ def _at_least(least: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def _port(text: str) -> int:
+    port = _at_least(0)(text)
+    if port > 65535:
+        raise argparse.ArgumentTypeError(f"{port} is more than 65535")
+    return port
 
 
 def _folder(text: str) -> Path:

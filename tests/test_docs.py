@@ -73,15 +73,19 @@ def test_code_of_the_readme(code: str, capsys: pytest.CaptureFixture[str]) -> No
     check_promises(code, capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("page", ["docs/jit.md"])
+@pytest.mark.parametrize("page", ["docs/jit.md", "docs/verdicts.md"])
 def test_code_of_a_page(
     page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The blocks of a page are one program."""
+    """The blocks of a page are one program; verdicts are shown as they are printed."""
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page))
     exec(compile(code, page, "exec"), {"__name__": "page"})
-    check_promises(code, capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    check_promises(code, printed)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for shown in re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL):
+        assert shown in printed or page == "docs/jit.md"  # which shows times
 
 
 def test_pictures_and_files_of_the_readme_exist() -> None:

@@ -181,3 +181,26 @@ def test_importing_the_engine_does_not_import_the_picture() -> None:
     code = "import sys, autograd; print([m for m in sys.modules if 'viz' in m or '.view' in m])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_pixels_and_pages_need_no_program_of_the_systems(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("typst")
+    monkeypatch.setattr("autograd.view.engine.engine", lambda: None)
+    _, loss = mlp_loss()
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF"}
+    data = draw(loss).save(tmp_path / f"g{suffix}").read_bytes()
+    assert data.startswith(starts[suffix])
+
+
+def test_a_machine_without_fonts_still_draws_text() -> None:
+    resvg = pytest.importorskip("resvg_py")
+    from autograd.view.export import _fonts
+
+    _, loss = mlp_loss()
+    svg, bare = draw(loss).svg, {"skip_system_fonts": True, "dpi": 96}
+    without = resvg.svg_to_bytes(svg_string=svg, **bare)
+    drawn = resvg.svg_to_bytes(svg_string=svg, font_dirs=list(map(str, _fonts())), **bare)
+    assert len(bytes(drawn)) > 1.5 * len(bytes(without))  # blank boxes are small

@@ -11,6 +11,7 @@ import autograd
 import nn
 from autograd import Tensor
 from nn.train import flow
+from nn.train.layers import VANISHES
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(256, 10)).astype("float32")
@@ -59,7 +60,7 @@ def test_many_sigmoids_are_too_deep(n: int) -> None:
     assert "ReLU" in found.fix
     sizes = [layer.gradient for layer in found.layers]
     at = [layer.name for layer in found.layers].index(found.at)
-    assert sizes[at] < flow.VANISHES * max(sizes) <= 10 * sizes[at + 1]
+    assert sizes[at] < VANISHES * max(sizes) <= 10 * sizes[at + 1]
 
 
 def test_small_initial_weights() -> None:

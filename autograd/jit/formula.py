@@ -18,7 +18,7 @@ from ..node import Op
 from ..ops.index import HERE
 from .program import Step
 
-__all__ = ["formula", "index", "literal", "subscript"]
+__all__ = ["Put", "formula", "index", "literal", "subscript"]
 
 numpy: Any = backends.get("numpy").numpy  # NumPy itself
 
@@ -41,7 +41,7 @@ def _general(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> t
         names: dict[str, Any] = {name: told[i] for i, name in enumerate(op.inputs)}
         if op.variadic:
             names[op.inputs[-1]] = told[len(op.inputs) - 1 :]
-        put = _Put(names | params).visit(ast.parse(expression, mode="eval").body)
+        put = Put(names | params).visit(ast.parse(expression, mode="eval").body)
         return ast.unparse(ast.fix_missing_locations(put)), False
     given = step.params
     keywords = [
@@ -59,20 +59,21 @@ def _special(step: Step, inputs: list[ast.expr]) -> str | None:
     """What has a sign of its own in Python."""
     name = step.op.name
     if name in ("matmul", "affine") and all(len(v.shape) > 1 for v in step.inputs[:2]):
-        x, w, *rest = map(ast.unparse, inputs)
-        return " + ".join([f"{x} @ {w}", *rest])
+        x, w, *rest = inputs
+        product = ast.BinOp(x, ast.MatMult(), w)
+        return ast.unparse(ast.BinOp(product, ast.Add(), rest[0]) if rest else product)
     if name == "getitem":
         others = iter(inputs[1:])
         pattern = step.params["pattern"]
         parts = [next(others) if p is HERE else index(p) for p in pattern]
-        return None if None in parts else subscript(ast.unparse(inputs[0]), parts)
+        return None if None in parts else subscript(inputs[0], parts)
     return None
 
 
-def subscript(name: str, parts: list[Any]) -> str:
-    """name[…]"""
+def subscript(of: ast.expr, parts: list[Any]) -> str:
+    """of[…]"""
     place = parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
-    return ast.unparse(ast.Subscript(ast.Name(name), place, ast.Load()))
+    return ast.unparse(ast.Subscript(of, place, ast.Load()))
 
 
 def _needs_dtype(step: Step) -> bool:
@@ -113,7 +114,7 @@ def _of_namespace(x: ast.AST) -> str:
     return x.attr if own and isinstance(x, ast.Attribute) else ""
 
 
-class _Put(ast.NodeTransformer):
+class Put(ast.NodeTransformer):
     """Puts names and numbers in the place of a forward's arguments."""
 
     def __init__(self, names: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from .formula import formula, index, literal, subscript
 from .program import Program, Step, Var, Write
 from .words import Words, size
 
-__all__ = ["PythonText"]
+__all__ = ["PythonText", "folded"]
 
 ORDER = ("argument", "leaf", "gradient", "number", "constant")
 WIDE = 100
@@ -66,7 +66,7 @@ class PythonText:
         first = [n for n, v in self.taken.items() if isinstance(v, Var) and v.source == "argument"]
         rest = [name for name in self.taken if name not in first]
         arguments = ", ".join([*first, *["*"] * bool(rest), *rest])
-        head = _folded(f"def {self.name}({arguments}):", "        ")
+        head = folded(f"def {self.name}({arguments}):", "        ")
         return "\n".join(
             [*self._about(first, rest), *imports, "", "", head, *self.lines, *self.ends, ""]
         )
@@ -160,7 +160,7 @@ class PythonText:
         line = f"    {', '.join(names)} = {right}"
         if out.shape and len(line) < WIDE - 24:
             line = f"{line}  # {out.shape}"
-        self.lines.append(_folded(line, "        "))
+        self.lines.append(folded(line, "        "))
 
     def _head(self, step: Step) -> None:
         """A comment, where steps of another origin begin."""
@@ -238,7 +238,10 @@ class PythonText:
         if None in place:
             name = self._free("place")
             self.taken[name], place = write.at, [ast.Name(name)]
-        return [*lines, f"    {subscript(parts[id(leaf)], place)} = {self._says(write.value)}"]
+        return [
+            *lines,
+            f"    {subscript(ast.Name(parts[id(leaf)]), place)} = {self._says(write.value)}",
+        ]
 
     def _says(self, var: Var) -> str:
         return ast.unparse(self.told[var])
@@ -277,7 +280,7 @@ def _called(function: str, *args: Any) -> ast.expr:
     return ast.parse(f"{function}({told}, np.{args[-1]})", mode="eval").body
 
 
-def _folded(line: str, indent: str) -> str:
+def folded(line: str, indent: str) -> str:
     """A long line as several, broken behind commas in brackets, of the outermost if possible."""
     commas: list[tuple[int, int]] = []
     depth, quoted = 0, False

@@ -12,6 +12,7 @@ from .errors import CaptureError
 
 if TYPE_CHECKING:
     from ..view.picture import Picture, Rankdir
+    from ..view.trace import GraphTrace
     from .explain import Explanation
     from .footprint import Footprint
     from .python_text import PythonText
@@ -94,6 +95,15 @@ class Told:
         program = bound.program if schedule is None else schedule.program
         title = f"{self._name}: {self._told()}"
         return picture(program, schedule, self._words(bound), rankdir, title)
+
+    def _trace_(self) -> GraphTrace:
+        """What `explore` shows."""
+        from ..view.trace import GraphTrace
+        from ..view.trace.program import Listed
+
+        bound = self._bound("explore")
+        found = Listed(bound.program, self._words(bound))
+        return GraphTrace.listed(found, self._name, self._told())
 
     # --- which specialisation ---
 

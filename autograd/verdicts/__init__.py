@@ -1,5 +1,9 @@
 """Verdicts in words: why a gradient is missing or zero, where NaN comes from, what memory holds."""
 
-from .held import held_by_node
+from .memory import Held, held
+from .nan import NotFinite, find_nan
+from .none import why_none
+from .words import Why
+from .zero import why_zero
 
-__all__ = ["held_by_node"]
+__all__ = ["Held", "NotFinite", "Why", "find_nan", "held", "why_none", "why_zero"]

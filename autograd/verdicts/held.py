@@ -12,7 +12,7 @@ from typing import Any
 
 from ..node import Freed, Node, Op, _data_read
 
-__all__ = ["arrays", "held_by_node", "needed_by_node", "read_by_backward"]
+__all__ = ["arrays", "held_by_node", "needed_by_node", "read_by_backward", "shared_out"]
 
 
 def held_by_node(nodes: Sequence[Node]) -> dict[Node, int]:
@@ -28,6 +28,17 @@ def needed_by_node(nodes: Sequence[Node]) -> dict[Node, int]:
     """The same, of arrays that a gradient rule reads: the rest is kept, and nobody looks at it."""
     read = read_by_backward(nodes)
     return _shared_out(nodes, read.__contains__)
+
+
+def shared_out(nodes: Iterable[Node]) -> dict[Node, int]:
+    """Node → bytes of the arrays that it is the first of these to hold."""
+    seen: set[int] = set()
+    shares = {}
+    for node in nodes:
+        new = {id(a): a.nbytes for a in arrays(node) if id(a) not in seen}
+        seen |= new.keys()
+        shares[node] = sum(new.values())
+    return shares
 
 
 def _shared_out(nodes: Sequence[Node], counts: Callable[[Node], bool]) -> dict[Node, int]:

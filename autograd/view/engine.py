@@ -57,8 +57,8 @@ def render(source: str, format: str = "svg", timeout: float = 20.0) -> bytes:
         raise RenderError(
             f"Drawing as {format} needs Graphviz, and there is no program `dot` on the PATH. "
             "Install it (apt install graphviz, brew install graphviz, https://graphviz.org/download"
-            ", or pip install pygraphviz). SVG needs nothing, and PNG no more than "
-            "pip install 'glassgrad[viz]'."
+            ", or pip install pygraphviz). SVG needs nothing, PNG no more than "
+            "pip install 'glassgrad[viz]', and PDF pip install 'glassgrad[pdf]'."
         )
     *head, last = command
     pipe = subprocess.PIPE

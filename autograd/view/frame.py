@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
+from .arithmetic import total
 from .picture import Box
 from .text import Role, fit, width
 
@@ -64,9 +65,9 @@ def frame(box: Box) -> Frame:
         shared = columns.setdefault(len(row), [0.0] * len(row))
         shared[:] = (max(a, _width(cell) + 2 * PAD) for a, cell in zip(shared, row, strict=True))
     heights = [max(ROW[role] for cell in row for role, _ in cell) for row in rows]
-    wide = max((sum(shared) for shared in columns.values()), default=0.0)
+    wide = max(map(total, columns.values()), default=0.0)
     wide = max(ceil(wide / STEP) * STEP, SMALLEST)
-    high = max(sum(heights) + 2 * EDGE, SMALLEST)
+    high = max(total(heights) + 2 * EDGE, SMALLEST)
     if box.kind == "op":
         name = "".join(text for cell in rows[0] for _, text in cell) if rows else ""
         disc = len(rows) < 2 and len(name) <= 2
@@ -74,7 +75,7 @@ def frame(box: Box) -> Frame:
 
     spans: list[Span] = []
     rules: list[tuple[float, float, float, float]] = []
-    top = (high - sum(heights)) / 2
+    top = (high - total(heights)) / 2
     for i, (row, height) in enumerate(zip(rows, heights, strict=True)):
         record = len(row) > 1
         above = EDGE if i == 0 else 0.0  # hairlines reach the border
@@ -82,7 +83,7 @@ def frame(box: Box) -> Frame:
         if i > 0 and (record or len(rows[i - 1]) > 1):
             rules.append((0.0, top, wide, top))
         shared = columns[len(row)]
-        stretch = (wide - sum(shared)) / len(row)
+        stretch = (wide - total(shared)) / len(row)
         left = 0.0
         for j, cell in enumerate(row):
             room = shared[j] + stretch
@@ -121,4 +122,4 @@ def _cells(row: tuple[str, ...], first: bool) -> Iterator[list[tuple[Role, str]]
 
 
 def _width(cell: list[tuple[Role, str]]) -> float:
-    return sum(width(text, role) for role, text in cell) + WORD_GAP * (len(cell) - 1)
+    return total(width(text, role) for role, text in cell) + WORD_GAP * (len(cell) - 1)

@@ -12,9 +12,11 @@ a drawing shown inline shares its page's style sheet.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .text import MONO, SANS, SIZE
 
-__all__ = ["HEATS", "css"]
+__all__ = ["HEATS", "css", "palette"]
 
 LIGHT = {
     "paper": "#ffffff",
@@ -57,6 +59,11 @@ LIGHT_HEAT = "#febe2a #f9983e #eb7655 #d9586a #c13b82 #a51f99 #8104a7 #5901a5 #2
 DARK_HEAT = "#7d1cb8 #9410a2 #b22b8f #ca457a #de5f65 #ef7c51 #fa9b3d #febd2a #f7e425".split()
 HEATS = len(LIGHT_HEAT)
 """Into how many steps gradients are divided; step k has the class `h`k."""
+
+
+def palette() -> dict[str, Any]:
+    """The colours as plain data, for the page."""
+    return {"light": LIGHT, "dark": DARK, "heat": {"light": LIGHT_HEAT, "dark": DARK_HEAT}}
 
 
 def css() -> str:

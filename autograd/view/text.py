@@ -16,7 +16,7 @@ __all__ = ["MONO", "SANS", "SIZE", "Role", "fit", "width"]
 Role: TypeAlias = Literal["name", "word", "number", "title"]
 """What a piece of text is: the name of a box, a detail, a number, the title of a frame."""
 
-SANS = "Inter,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Liberation Sans',sans-serif"
+SANS = "Inter,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Liberation Sans','DejaVu Sans',sans-serif"
 MONO = "ui-monospace,'SF Mono',Menlo,Consolas,'Liberation Mono','DejaVu Sans Mono',monospace"
 SIZE: dict[Role, float] = {"name": 13.0, "word": 11.5, "number": 12.0, "title": 12.0}
 """Font size in px by role."""

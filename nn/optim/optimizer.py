@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from autograd import Tensor, names, no_grad
 from autograd.errors import GraphError
@@ -15,8 +15,9 @@ from . import state
 from .clipping import clipped, clipped_tensors
 from .flat import Flat, Stretch
 from .groups import listed
+from .untouched import tell_untouched
 
-__all__ = ["Optimizer"]
+__all__ = ["Observer", "Optimizer"]
 
 MEANT = {
     "learning_rate": "lr", "epsilon": "eps", "beta_1": "betas=(beta1, beta2)",
@@ -29,6 +30,31 @@ MEANT = {
 
 Rate = float | Callable[[int], float]
 """A learning rate: a number, or a schedule from the count of steps taken to a number."""
+
+
+class Observer(Protocol):
+    """Who looks at the steps of an optimizer, as its `observer`; `nn.Record` does.
+
+    `fit` asks whether the next step is `due` to be seen, and shows what was computed in it.
+    """
+
+    def due(self, optimizer: Optimizer) -> bool:
+        """Whether gradients have to be at hand after the next step of `fit`."""
+
+    def see(self, run: Any, loss: Tensor, batch: Any) -> None:
+        """A batch of `fit` that was due is done; gradients are still there."""
+
+    def before(self, optimizer: Optimizer, gradients: list[list[Stretch]] | None) -> None:
+        """A step is about to be taken, with these gradients, before they are clipped.
+
+        A compiled step tells none, and does not say when it is done.
+        """
+
+    def after(self, optimizer: Optimizer) -> None:
+        """The step has been taken."""
+
+    def cancel(self) -> None:
+        """A compiled step was not taken after all."""
 
 
 class Optimizer:
@@ -51,6 +77,8 @@ class Optimizer:
     initial: Mapping[str, float] = MappingProxyType({})
     """The state that the formula keeps beside the parameters → what it starts as."""
 
+    observer: Observer | None = None
+
     def __init__(
         self,
         params: Any = None,
@@ -67,6 +95,7 @@ class Optimizer:
             raise TypeError(f"{self.name}: unknown option {', '.join(meant)}")
         self.param_groups: list[dict[str, Any]] = []
         self.steps = 0
+        self.checked = False
         self.lr = lr
         self.weight_decay = self._at_least_0("weight_decay", weight_decay)
         for name, limit in (("clip_value", clip_value), ("clip_norm", clip_norm)):
@@ -154,6 +183,8 @@ class Optimizer:
         self.params = [p for group in self.param_groups for p in group["params"]]
         self.lr = self._lr  # a group's own beside a schedule is an error
         self.steps = self.waiting = 0
+        self.checked = False
+        """Whether somebody has looked for parameters that get no gradient."""
         self.groups = []
         self._own: list[dict[str, Any]] = []
         """The options of each of the `groups`, where any has some of its own."""
@@ -200,10 +231,16 @@ class Optimizer:
             return
         if gradients is None:
             gradients = self.gather()
+            if not self.steps and not self.checked and self.accumulate == 1:
+                self.checked = True
+                tell_untouched(self)
         if self.accumulate > 1:
             gradients = self._accumulated(gradients, flush)
             if gradients is None:
                 return
+        observer = self.observer
+        if observer is not None:
+            observer.before(self, gradients)
         if self.clip_value is not None or self.clip_norm is not None:
             gradients = clipped(gradients, self.clip_value, self.clip_norm)
         lr, decay, own = self._lr, self.weight_decay, self._own
@@ -219,6 +256,8 @@ class Optimizer:
             )
         if self.constrained:
             self._constrain()
+        if observer is not None:
+            observer.after(self)
 
     def _recorded(self, watcher: Any) -> None:
         """The step, with tensors, for who records it; rates and counts are its numbers."""
@@ -354,8 +393,12 @@ class _Numbers:
         self.optimizer = optimizer
 
     def __call__(self) -> dict[str, Any]:
+        if self.optimizer.observer is not None:
+            self.optimizer.observer.before(self.optimizer, None)
         return self.optimizer._numbers()
 
     def undo(self) -> None:
         """The step was not taken after all."""
         self.optimizer.steps -= 1
+        if self.optimizer.observer is not None:
+            self.optimizer.observer.cancel()

@@ -48,7 +48,9 @@ class LossScale:
 
     def __call__(self, loss: Tensor) -> Tensor:
         """The loss to call `backward` on; in float32, for a factor that float16 may not hold."""
-        return (loss.astype("float32") if loss.dtype.itemsize == 2 else loss) * self.scale
+        scaled = (loss.astype("float32") if loss.dtype.itemsize == 2 else loss) * self.scale
+        scaled.note("scale", self.scale)  # for who wants to know the loss itself
+        return scaled
 
     def step(self, optimizer: Optimizer) -> bool:
         """The optimizer's step with the gradients divided by the factor; whether it was taken."""

@@ -2,7 +2,7 @@
 
 from .callbacks import Callback, LambdaCallback
 from .checkpoint import Checkpoint
-from .finite import TerminateOnNaN
+from .finite import NotFiniteError, TerminateOnNaN
 from .flow import Flow
 from .history import History
 from .learning import Learning
@@ -15,5 +15,5 @@ __all__ = [
     "Flow", "History", "Learning", "Checkpoint",
     "Callback", "CSVLogger", "EarlyStopping", "LambdaCallback", "LearningRateScheduler",
     "ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
-    "LearningRates", "Tuning", "lr_find", "tune",
+    "LearningRates", "NotFiniteError", "Tuning", "lr_find", "tune",
 ]  # fmt: skip

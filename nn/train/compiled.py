@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd import Tensor, no_grad
 from autograd.errors import GraphError
 from autograd.node import history
+from autograd.verdicts.none import of_run
+from autograd.verdicts.watched import run as watched
+from autograd.verdicts.words import warn
 
 from .. import losses, metrics, optim
 from ..data.arrays import Data, Place, quiet, weights
@@ -55,6 +57,7 @@ class Compiled:
         self.scale = optim.LossScale() if precision == "float16" else None
         self.penalties: list[Any] = []
         self.checked = False
+        self.missed: list[tuple[str, Tensor]] = []
         self.jit = jit
         self.steps: Steps | None = None
         self.times = 1
@@ -97,7 +100,9 @@ class Compiled:
 
     def bound(self, model: Module) -> optim.Optimizer:
         """The optimizer, which has this model's parameters."""
-        return optim.get(self.optimizer, model.parameters())
+        optimizer = optim.get(self.optimizer, model.parameters())
+        optimizer.checked = True  # `check` looks itself, and knows the names
+        return optimizer
 
     def find_strays(self, model: Module, loss: Tensor) -> None:
         """Before the first backward pass: name what wants a gradient and is not in the model."""
@@ -108,26 +113,31 @@ class Compiled:
             if x.op is None and x.requires_grad and id(x) not in own
         ]
         if strays:
-            warnings.warn(
+            warn(
                 f"the loss depends on parameters of shape {', '.join(strays)} that are not found "
                 f"in {type(model).__name__}, and will be neither trained nor saved. Keep them, or "
-                "the module they belong to, as an attribute, or in a list, tuple or dict of one.",
-                stacklevel=4,
+                "the module they belong to, as an attribute, or in a list, tuple or dict of one."
             )
 
     def check(self, model: Module) -> None:
-        """After the first backward pass: name the parameters that the loss does not reach."""
+        """After the first backward pass: note the parameters that the loss does not reach."""
         self.checked = True
-        missed = [
-            name for name, p in model.named_parameters() if p.requires_grad and p.grad is None
+        self.missed = [
+            (name, p) for name, p in model.named_parameters() if p.requires_grad and p.grad is None
         ]
-        if missed:
-            warnings.warn(
-                f"the loss does not reach {', '.join(missed)}, which will not be trained. Is it "
-                "used in __call__, or cut off by detach(), no_grad() or numpy()? If it is meant, "
-                "freeze() it.",
-                stacklevel=4,
-            )
+
+    def tell_missed(self, model: Module, batch: Data) -> None:
+        """Name them, and what keeps their gradients away: the batch is looked at once more."""
+        missed, self.missed = self.missed, []
+        seen = watched(self.measure, model, batch)
+        whys = {
+            (why.kind, why.where): why for _, p in reversed(missed) for why in [of_run(p, seen)]
+        }
+        reasons = "".join(f"\n  {why}" for why in reversed(whys.values()))
+        warn(
+            f"the loss does not reach {', '.join(name for name, _ in missed)}, which will not be "
+            f"trained. If it is meant, freeze() it.{reasons}"
+        )
 
     def weighed(self, data: Data, class_weight: Mapping[int, float], place: Place) -> Data:
         """The data with weights by class, read as the loss reads them."""

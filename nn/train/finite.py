@@ -6,24 +6,36 @@ import warnings
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from autograd import Tensor, names, random
+from autograd import Tensor, random
 from autograd.errors import DomainError
-from autograd.node import Node, history
+from autograd.verdicts.nan import first_not_finite
+from autograd.verdicts.watched import run as watched
 
-from ..data.arrays import quiet
+from ..data.arrays import Data, quiet
 from ..mode import training
 from .callbacks import Callback
 
 if TYPE_CHECKING:
     from ..module import Module
+    from .run import Run
 
-__all__ = ["NotFiniteError", "TerminateOnNaN", "first_gradient", "not_finite"]
+__all__ = ["NotFiniteError", "TerminateOnNaN", "examine", "first_gradient", "not_finite"]
 
 MEND = "Lower the learning rate, or compile with clip_norm=1."
 
 
 class NotFiniteError(DomainError):
-    """The loss, or a gradient, is NaN or infinite: nothing can be learned from it any more."""
+    """The loss, or a gradient, is NaN or infinite: nothing can be learned from it any more.
+
+    `epoch` and `index` count from 0; `batch` is what was learned from, (x, y) or
+    (x, y, sample_weight), where it is still at hand.
+    """
+
+    def __init__(self, told: str, epoch: int = 0, index: int = 0, data: Data | None = None) -> None:
+        self.epoch, self.index = epoch, index
+        self.batch = None if data is None else tuple(data)
+        at_hand = "" if data is None else " The batch is in the error, as error.batch."
+        super().__init__(told + at_hand)
 
 
 class TerminateOnNaN(Callback):
@@ -43,7 +55,7 @@ class TerminateOnNaN(Callback):
 
     def after_backward(self, batch: int, data: Any) -> None:
         for name, p in self.model.named_parameters():
-            if p._grad is not None and not finite(_raw(p._grad)):
+            if p.grad is not None and not finite(p.grad.raw):
                 told = f"fit: the gradient of {name} is not finite in batch {batch + 1}."
                 raise NotFiniteError(f"{told} {first_gradient(self.model, data, self.before)}")
 
@@ -57,58 +69,43 @@ def finite(raw: Any) -> bool:
     return not raw.size or isfinite(abs(raw).max().item())
 
 
-def not_finite(model: Module, loss: Tensor | None, epoch: int, batch: int) -> str:
-    """What to say of a loss that is NaN or infinite; `loss` is at hand while its graph is."""
-    told = f"fit: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}."
+def not_finite(
+    model: Module, loss: Tensor | None, epoch: int, index: int, data: Data | None = None
+) -> NotFiniteError:
+    """The error for a loss that is NaN or infinite; `loss` is at hand while its graph is."""
+    told = f"fit: the loss is not finite in epoch {epoch + 1}, batch {index + 1}."
     if loss is not None:
-        told = f"fit: the loss is {loss.item()} in epoch {epoch + 1}, batch {batch + 1}."
-    for name, p in model.named_parameters():
-        if not finite(p.raw):
-            return f"{told} {name} is not finite any more: the last step was too large. {MEND}"
-    for node in reversed(history(loss)) if loss is not None else []:
-        if node.op is not None and not finite(node.raw):
-            return f"{told} The first result that is not finite: {_place(model, node)}. {MEND}"
-    return f"{told} {MEND}"
+        told = f"fit: the loss is {loss.item()} in epoch {epoch + 1}, batch {index + 1}."
+    bad = next((name for name, p in model.named_parameters() if not finite(p.raw)), None)
+    if bad is not None:
+        told += f" {bad} is not finite any more: the last step was too large. {MEND}"
+    elif loss is not None:
+        told += f" The first result that is not finite: {first_not_finite([loss])}\n  {MEND}"
+    else:
+        told += f" {MEND} fit(..., debug=True) stops at the operation, and says which."
+    return NotFiniteError(told, epoch, index, data)
 
 
 def first_gradient(model: Module, batch: Any, state: dict[str, Any]) -> str:
     """Which operation passes on the first gradient that is not finite.
 
-    The batch is taken once more, with the same random numbers and the graph kept.
+    The batch is taken once more, with the same random numbers.
     """
     now = random.state()
-    kept = [(p, p._grad) for p in model.parameters()]
     random.set_state(state)
     try:
         with training(True), quiet():
-            _, loss = model._compiled.measure(model, batch)  # type: ignore[union-attr]
-            loss.backward(retain_graph=True)
-        nodes = history(loss)
-        bad = next((n for n in nodes if n._grad is not None and not finite(_raw(n._grad))), None)
-        if bad is None:
-            return MEND
-        source = next((n for n in nodes if any(x is bad for x in n.inputs)), bad)
-        return f"The first is passed on by {_place(model, source)}. {MEND}"
+            seen = watched(model._compiled.measure, model, batch)  # type: ignore[union-attr]
+        return f"{first_not_finite([seen.result[1]]) or ''}\n  {MEND}"
     finally:
         random.set_state(now)
-        for p, gradient in kept:
-            p._grad = gradient
 
 
-def _place(model: Module, node: Node) -> str:
-    """log in layer 1, train.py:41, whose input goes from -0.2 to 3."""
-    modules = {module: path for path, module in model.named_modules()}
-    scope = node.scope
-    while scope and not modules.get(scope.owner):
-        scope = scope.parent
-    layer = f"in layer {modules[scope.owner]}" if scope else "in the loss"
-    told = f"{node.op.name if node.op else 'it'} {layer}"
-    line = names.where(node)
-    if node.inputs and node.inputs[0].raw.size:
-        raw = node.inputs[0].raw
-        told += f" (its input goes from {raw.min().item():.4g} to {raw.max().item():.4g})"
-    return f"{told}, {line}" if line else told
-
-
-def _raw(gradient: Any) -> Any:
-    return gradient.raw if isinstance(gradient, Node) else gradient
+def examine(run: Run, data: Data) -> None:
+    """With `debug`: raise before the step where a batch makes a NaN or an infinity, at its first
+    producer in the forward or the backward pass."""
+    seen = watched(run.compiled.measure, run.model, data)
+    found = first_not_finite([seen.result[1]])
+    if found is not None:
+        told = f"fit: epoch {run.epoch + 1}, batch {run.batch + 1}: {found}\n "
+        raise NotFiniteError(told, run.epoch, run.batch, data)

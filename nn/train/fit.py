@@ -128,6 +128,8 @@ class Fit:
         validation_steps: int | None = None,
         checkpoint: Any = None,
         resume: bool = False,
+        debug: bool = False,
+        live: bool | str = False,
     ) -> History:
         """Train on samples x `(N, ...)` with targets y, and tell how it went.
 
@@ -142,8 +144,14 @@ class Fit:
         written there after each epoch.  With `resume` as well, it goes on from what the folder
         holds, if anything, and ends with the same weights, to the bit, as if it had never stopped.
 
+        With `debug` nothing is compiled, and each batch is searched before its step: the first
+        operation that makes a NaN or an infinity, forward or backward, is a NotFiniteError that
+        names it.  A batch takes about twice as long as any uncompiled one.
+        With `live` a page on this machine shows the training as it goes, at a URL that is printed,
+        or "open" in a browser at once; the history's `server` serves it until it is closed.
+
         Raises ShapeError, DTypeError or DomainError for data that cannot be learned from, and
-        DomainError as soon as the loss is not finite.
+        NotFiniteError, a DomainError, as soon as the loss is not finite.
         """
         compiled = known(self, "fit")
         epochs, place = count("epochs", epochs), place_of(self)
@@ -181,6 +189,11 @@ class Fit:
             held_out = held_out_of(
                 self, place, validation_data, batch_size, epochs, validation_steps
             )
+        server = None
+        if live:
+            from ..watch.live import live as shown_live
+
+            callbacks, server = shown_live(callbacks, live)
         told = Callbacks(callbacks, self)
         if state is None or isinstance(source, Arrays):
             compiled.prepare(
@@ -188,18 +201,21 @@ class Fit:
             )
         self.stop_training = False
         shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
-        run = Run(self, compiled, source, told, shown, held_out, saved)
-        run.epoch = initial_epoch
+        run = Run(self, compiled, source, told, shown, held_out, saved, debug)
+        run.epoch, run.history.server = initial_epoch, server
         # arrays were checked as a whole; what comes in batches is checked batch by batch
         given = [source, *([held_out] if held_out is not None else [])]
         whole = all(isinstance(one, Arrays) for one in given)
         steps = source.steps
-        compiled.steps_for(self, None if steps is None else steps * epochs, batch_of(batch_size))
+        batches = None if steps is None else steps * epochs
+        paths = compiled.steps_for(self, batches, batch_of(batch_size))
+        paths.on = paths.on and not debug
         compiled.loss.checked, before = whole, compiled.loss.checked
+        observer = compiled.optimizer.observer
         try:
             run.train(epochs, state)
         finally:
-            compiled.loss.checked = before
+            compiled.loss.checked, compiled.optimizer.observer = before, observer
             shown.close()
         return run.history
 

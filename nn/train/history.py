@@ -32,6 +32,7 @@ class History:
     `history` maps "loss", "val_loss" and each metric to one number per epoch, `epoch` lists the
     epochs, counted from 0.  `learning` is the verdict on the losses, and `flow` that on the
     gradients after the last epoch.  `path` says how the batches ran: "native", "replay" or "eager".
+    `server` serves the page of `fit(live=True)`, until `server.close()`.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class History:
         self.path = "eager"
         self.learning: Any = None
         self.flow: Any = None
+        self.server: Any = None
 
     def append(self, epoch: int, logs: dict[str, float]) -> None:
         """Take down the numbers of an epoch."""

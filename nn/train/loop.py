@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..data.arrays import Data, quiet
 from ..mode import training
 from .compiled import Compiled
-from .finite import NotFiniteError, not_finite
+from .finite import examine, not_finite
 from .progress import Progress
 from .tally import Tally
 
@@ -27,7 +27,8 @@ def epoch(run: Run) -> dict[str, float]:
     optimizer, measure, scale = compiled.optimizer, compiled.measure, compiled.scale
     begins, ends = told.on["on_train_batch_begin"], told.on["on_train_batch_end"]
     backs = told.on["after_backward"]
-    step = compiled.steps.train if compiled.steps is not None and not backs else None
+    steps = compiled.steps if compiled.steps is not None and not backs else None
+    observer = optimizer.observer
     saves = run.checkpoint is not None and run.checkpoint.within_epochs
     compiled.look_at(model)
     optimizer.zero_grad()  # one that an interrupted step, or a backward by hand, left behind
@@ -36,7 +37,12 @@ def epoch(run: Run) -> dict[str, float]:
             if begins:
                 told("on_train_batch_begin", run.batch, {})
             size = len(batch)
-            made = step(batch) if step is not None else None
+            if run.debug:
+                examine(run, batch)
+            seen = observer is not None and observer.due(optimizer)
+            made = None
+            if steps is not None:
+                made = steps.watched(batch) if seen else steps.train(batch)
             if made is not None:
                 prediction, loss = made
                 tally.add(loss, size, prediction, batch.y)
@@ -44,7 +50,7 @@ def epoch(run: Run) -> dict[str, float]:
                 prediction, loss = measure(model, batch)
                 tally.add(loss, size, prediction, batch.y)
                 if tally.bad is not None:
-                    raise NotFiniteError(not_finite(model, loss, run.epoch, tally.bad))
+                    raise not_finite(model, loss, run.epoch, tally.bad, batch)
                 if not compiled.checked:
                     compiled.find_strays(model, loss)
                 (loss if scale is None else scale(loss)).backward()
@@ -56,11 +62,15 @@ def epoch(run: Run) -> dict[str, float]:
                     optimizer.step()
                 else:
                     scale.step(optimizer)
+            if compiled.missed:
+                compiled.tell_missed(model, batch)
             run.batch += 1
             run.seen += size
             if ends:
                 told("on_train_batch_end", run.batch - 1, tally.logs())
-            if made is None:
+            if seen:
+                observer.see(run, loss, batch)
+            if made is None or seen:
                 optimizer.zero_grad()
             if perf_counter() >= shown.due:
                 shown.draw(run.seen, run.batch, tally.logs(final=False))
@@ -69,7 +79,7 @@ def epoch(run: Run) -> dict[str, float]:
     shown.over(run.seen)
     logs = tally.logs()
     if tally.bad is not None:
-        raise NotFiniteError(not_finite(model, None, run.epoch, tally.bad))
+        raise not_finite(model, None, run.epoch, tally.bad)
     return logs
 
 

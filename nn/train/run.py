@@ -37,9 +37,11 @@ class Run:
         shown: Progress,
         held_out: Source | None = None,
         saved: Checkpoint | None = None,
+        debug: bool = False,
     ) -> None:
         self.model, self.compiled, self.source = model, compiled, source
         self.told, self.shown, self.held_out, self.checkpoint = told, shown, held_out, saved
+        self.debug = debug
         self.epoch = self.batch = self.seen = 0
         self.history = History()
         self.tally = Tally(compiled.metrics)
@@ -53,6 +55,8 @@ class Run:
         if state is not None:
             self.restore(state)
         shown.start(self.epoch)
+        if self.debug:
+            shown.say("debug: each batch runs operation by operation, and is searched for NaN")
         logs = self.history.last()
         while self.epoch < epochs and not self.model.stop_training:
             if not self.batch:  # else it is taken up where it was left

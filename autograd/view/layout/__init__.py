@@ -4,6 +4,9 @@ Five steps, each a file: `ranks` deals the boxes out to layers, `order` sorts th
 finds coordinates across the flow and `along` those along it, `trace` draws lines and frames.  All
 are loops, so a chain of any length is laid out at the default recursion limit; all are close to
 linear in the size of the drawing; and none draws lots, so equal pictures give equal layouts.
+
+The page has the same layout in TypeScript, file by file and name by name, in `page/src/layout`; a
+change here is a change there.
 """
 
 from __future__ import annotations

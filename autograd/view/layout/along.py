@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ..arithmetic import total
 from .demands import FRAME, TITLE
 from .net import Net
 from .panels import Breadths, breadths
@@ -99,8 +100,8 @@ def _make_room_for_titles(
     for c in sorted(range(1, len(net.parent)), key=lambda c: -net.depth[c]):
         if net.last[c] >= 0 and net.titles[c]:
             first, last = net.first[c], net.last[c]
-            length = inset[c] + sum(sizes[first : last + 1]) + sum(between[first:last]) + outset[c]
-            sizes[last] += max(0.0, net.titles[c] - length)
+            boxes, channels = total(sizes[first : last + 1]), total(between[first:last])
+            sizes[last] += max(0.0, net.titles[c] - (inset[c] + boxes + channels + outset[c]))
 
 
 def _stack(net: Net, at: Course, cuts: Sequence[int]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from .net import Net
 
 __all__ = ["crossings", "exchange"]
 
 _EXCHANGES = 6  # rounds
-_FEW = 200  # pairs of edges that are sooner compared one by one
 _FRAME_COST = 4  # crossings that an arrow across a foreign frame is as bad as
 
 
@@ -29,20 +29,39 @@ def crossings(net: Net) -> int:
     if len(net.parent) > 1:
         reaches = [_reaches(net, row) for row in net.rows]
         for row, here, there in zip(net.rows, reaches, reaches[1:], strict=False):
-            frames = [(*here[cluster], *there[cluster]) for cluster in here if cluster in there]
-            for v in row:
-                p = place[v]
-                for u in net.after[v]:
-                    q = place[u]
-                    for low, high, low_there, high_there in frames:
-                        if (p < low and q > high_there) or (p > high and q < low_there):
-                            count += _FRAME_COST
+            count += _FRAME_COST * _frames_crossed(net, row, place, here, there)
     return count
 
 
-def _reaches(net: Net, row: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """The first and the last place of each cluster in a layer."""
-    found: dict[int, tuple[int, int]] = {}
+_Reaches: TypeAlias = dict[int, tuple[int, int]]
+"""The first and the last place of each cluster in a layer."""
+
+
+def _frames_crossed(
+    net: Net, row: Sequence[int], place: list[int], here: _Reaches, there: _Reaches
+) -> int:
+    """How often an edge out of `row` passes from one side of a frame to the other."""
+    frames = [(*here[cluster], *there[cluster]) for cluster in here if cluster in there]
+    count = 0
+    left: list[int] = []  # ends of the frames that lie wholly before the vertex …
+    waiting = sorted([(high, low_there) for _, high, low_there, _ in frames], reverse=True)
+    for p, v in enumerate(row):
+        while waiting and waiting[-1][0] < p:
+            insort(left, waiting.pop()[1])
+        for u in net.after[v]:
+            count += len(left) - bisect_right(left, place[u])
+    right: list[int] = []  # … and wholly behind it
+    waiting = sorted([(low, high_there) for low, _, _, high_there in frames])
+    for p in reversed(range(len(row))):
+        while waiting and waiting[-1][0] > p:
+            insort(right, waiting.pop()[1])
+        for u in net.after[row[p]]:
+            count += bisect_left(right, place[u])
+    return count
+
+
+def _reaches(net: Net, row: Sequence[int]) -> _Reaches:
+    found: _Reaches = {}
     for i, vertex in enumerate(row):
         cluster = net.home[vertex]
         while cluster:
@@ -59,7 +78,20 @@ def _places(net: Net) -> list[int]:
     return place
 
 
-def exchange(net: Net) -> None:
+Seats: TypeAlias = list[dict[int, int]]
+"""For each vertex its heads, each with the vertex's place among the head's operands."""
+
+
+def seats(net: Net) -> Seats:
+    """Look up once what `exchange` asks again and again."""
+    found: Seats = [{} for _ in net.home]
+    for head, operands in enumerate(net.before):
+        for i, vertex in enumerate(operands):
+            found[vertex][head] = i
+    return found
+
+
+def exchange(net: Net, seated: Seats) -> None:
     """Exchange neighbours where that removes crossings, or puts operands in order at no cost.
 
     Neighbours are two vertices of one cluster, or a vertex and a whole cluster beside it.
@@ -67,22 +99,35 @@ def exchange(net: Net) -> None:
     place = _places(net)
     fresh = set(range(len(net.rows)))  # layers in which or beside which something has changed
     for _ in range(_EXCHANGES):
-        changed = [layer for layer in sorted(fresh) if _exchange_in(net, net.rows[layer], place)]
+        changed = [
+            layer for layer in sorted(fresh) if _exchange_in(net, net.rows[layer], place, seated)
+        ]
         fresh = {near for layer in changed for near in (layer - 1, layer, layer + 1)}
         fresh &= set(range(len(net.rows)))
         if not fresh:
             return
 
 
-def _exchange_in(net: Net, row: list[int], place: list[int]) -> bool:
+def _exchange_in(net: Net, row: list[int], place: list[int], seated: Seats) -> bool:
     changed = False
+    ends = {}  # by vertex: the sorted places of its neighbours, which lie in other layers
+    if len(row) > 1:
+        for v in row:
+            before, after = net.before[v], net.after[v]
+            ends[v] = sorted([place[u] for u in before]), sorted([place[u] for u in after])
     for i in range(len(row) - 1):
-        begin, end = _units(net, row, i)
+        begin, end = i, i + 2
+        if net.home[row[i]] != net.home[row[i + 1]]:
+            begin, end = _units(net, row, i)
         left, right = row[begin : i + 1], row[i + 1 : end]
         if not left or not right:
             continue
-        gain = _gain(net, place, left, right)
-        if gain > 0 or (gain == 0 and _misplaced(net, left[-1], right[0])):
+        gain = 0  # how many crossings fewer there are with `right` before `left`
+        for v in left:
+            before, after = ends[v]
+            for u in right:
+                gain += _inverted(before, ends[u][0]) + _inverted(after, ends[u][1])
+        if gain > 0 or (gain == 0 and _misplaced(net, seated, left[-1], right[0])):
             row[begin:end] = right + left
             for k in range(begin, end):
                 place[row[k]] = k
@@ -96,23 +141,20 @@ def _exchange_in(net: Net, row: list[int], place: list[int]) -> bool:
     return changed
 
 
-def _misplaced(net: Net, left: int, right: int) -> bool:
+def _misplaced(net: Net, seated: Seats, left: int, right: int) -> bool:
     """Whether the two are operands of one op, and `right` is the earlier one."""
     for head in net.after[left]:
-        operands = net.before[head]
-        if right in operands:
-            return operands.index(right) < operands.index(left)
+        if head in seated[right]:
+            return seated[right][head] < seated[left][head]
     return False
 
 
 def _units(net: Net, row: Sequence[int], i: int) -> tuple[int, int]:
-    """The range of the two siblings that meet behind place `i`, a vertex and a vertex or cluster.
+    """The range of the two siblings that meet behind place `i`, a vertex and a cluster beside it.
 
     It is empty where two clusters meet: they must keep to the same order in all layers.
     """
     a, b = net.home[row[i]], net.home[row[i + 1]]
-    if a == b:
-        return i, i + 2
     left, right = 0, 0  # the outermost clusters around one and not around the other
     while a != b:
         if net.depth[a] >= net.depth[b]:
@@ -136,18 +178,11 @@ def _within(net: Net, vertex: int, cluster: int) -> bool:
     return at == cluster
 
 
-def _gain(net: Net, place: list[int], left: list[int], right: list[int]) -> int:
-    """How many crossings fewer there are with `right` before `left`."""
-    gain = 0
-    for around in (net.before, net.after):
-        a = [place[u] for v in left for u in around[v]]
-        b = [place[u] for v in right for u in around[v]]
-        if len(a) * len(b) < _FEW:
-            for end in b:
-                for other in a:
-                    gain += (other > end) - (other < end)
-        else:
-            a.sort()
-            for end in b:
-                gain += len(a) - bisect_right(a, end) - bisect_left(a, end)
-    return gain
+def _inverted(a: Sequence[int], b: Sequence[int]) -> int:
+    """Over all pairs of `a` and `b`, both sorted: how many more have a > b than a < b."""
+    if not a or not b or a[-1] < b[0]:
+        return -len(a) * len(b)
+    balance = 0
+    for end in b:
+        balance += len(a) - bisect_right(a, end) - bisect_left(a, end)
+    return balance

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 
+from ..arithmetic import total
 from .net import Net
 from .ranks import peel
 
@@ -60,9 +61,14 @@ class Demands:
         """Between neighbours of a layer stand the borders of the clusters that end or begin."""
         net = self.net
         title = 0.0 if net.down else TITLE
+        layer = net.layer[row[0]]
         last = -1  # the vertex before
         around: list[int] = []  # and the clusters around it
         for vertex in (*row, -1):
+            if last >= 0 and vertex >= 0 and net.home[last] == net.home[vertex]:
+                self._demand(self.run[last], self.run[vertex], net.gap(last, vertex), layer)
+                last = vertex
+                continue
             ancestors = net.ancestors(vertex) if vertex >= 0 else []
             shared = 0
             for a, b in zip(around, ancestors, strict=False):
@@ -85,15 +91,14 @@ class Demands:
                 path.append((self.upper(cluster), room))
                 room = FRAME + (title if net.titles[cluster] else 0.0)
             if vertex >= 0:
-                if len(path) == 1 and last >= 0:
-                    room = net.gap(last, vertex)
-                else:
-                    room += net.across[vertex] / 2
-                path.append((self.run[vertex], room))
+                path.append((self.run[vertex], room + net.across[vertex] / 2))
             for (a, _), (b, distance) in pairwise(path):
-                self.distance[a, b] = max(distance, self.distance.get((a, b), 0.0))
-                self.seen_in[a, b] = net.layer[row[0]]
+                self._demand(a, b, distance, layer)
             last, around = vertex, ancestors
+
+    def _demand(self, a: int, b: int, distance: float, layer: int) -> None:
+        self.distance[a, b] = max(distance, self.distance.get((a, b), 0.0))
+        self.seen_in[a, b] = layer
 
     def stuck(self) -> set[int]:
         """The variables that no placement can satisfy."""
@@ -105,9 +110,9 @@ class Demands:
         The run must stand above one thing in one layer and below another in a later layer, or the
         other way round; it is cut between the two.
         """
-        stuck = self.stuck()
-        if not stuck:
+        if len(self.topological) == len(self.after):
             return None
+        stuck = self.stuck()
         trail = [min(stuck)]
         place = {trail[0]: 0}
         while True:  # back along demands that are not met, until one comes up again
@@ -151,7 +156,7 @@ class Demands:
         return cuts
 
     def _height(self, row: Sequence[int]) -> float:
-        return sum(self.net.gap(a, b) for a, b in pairwise(row))
+        return total(self.net.gap(a, b) for a, b in pairwise(row))
 
     def feasible(self, wish: list[float]) -> list[float]:
         """The mean of the two extreme placements for these wishes."""

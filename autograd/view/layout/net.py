@@ -21,6 +21,8 @@ from .ranks import depths, ranks, turned
 __all__ = ["Net", "build"]
 
 _LABEL = 14.0  # room for a label below a box
+# Between two boxes, a box and a lane, two lanes: where data flow down, and to the right.
+_GAPS_DOWN, _GAPS = (26.0, 14.0, 11.0), (16.0, 12.0, 10.0)
 # Limits to the lanes of a drawing, and to how many of them all its arrows pass.
 _LANES, _LANES_PER_BOX = 4000, 6
 _STOPS, _STOPS_PER_BOX = 20_000, 60
@@ -68,9 +70,9 @@ class Net:
 
     def gap(self, a: int, b: int) -> float:
         """The least distance between the centres of neighbours `a` and `b` of a layer."""
-        wide, narrow, tight = (26.0, 14.0, 11.0) if self.down else (16.0, 12.0, 10.0)
         lanes = self.lane[a] + self.lane[b]
-        return (self.across[a] + self.across[b]) / 2 + (wide, narrow, tight)[lanes]
+        room = (_GAPS_DOWN if self.down else _GAPS)[lanes]
+        return (self.across[a] + self.across[b]) / 2 + room
 
 
 def build(picture: Picture) -> Net:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from .crossings import crossings, exchange
+from ..arithmetic import total
+from .crossings import crossings, exchange, seats
 from .net import Net
 
 __all__ = ["order"]
@@ -33,6 +34,7 @@ def order(net: Net) -> None:
     for row in net.rows:
         _settle(net, row, dict.fromkeys(row, 0.0))
     best, fewest = _copy(net), crossings(net) if careful else 0
+    seated = seats(net) if careful else []
     around = [[*a, *b] for a, b in zip(net.before, net.after, strict=True)]
     backward = (net.after, around, net.rows[::-1])
     forward = (net.before, around, net.rows)
@@ -41,7 +43,7 @@ def order(net: Net) -> None:
     for sweep in range(_SWEEPS // share):
         _sweep(net, *(backward, forward, balanced)[sweep % 3])
         if careful:
-            exchange(net)
+            exchange(net, seated)
             count = crossings(net)
             if count <= fewest:
                 best, fewest = _copy(net), count
@@ -81,14 +83,16 @@ def _cluster_means(net: Net) -> list[float]:
 
     Clusters are sorted by this one number in every layer, so two of them never change sides.
     """
-    total, count = [0.0] * len(net.parent), [0] * len(net.parent)
+    sums, count = [0.0] * len(net.parent), [0] * len(net.parent)
+    if len(sums) == 1:
+        return sums
     for vertex, cluster in enumerate(net.home):
-        total[cluster] += net.at[vertex]
+        sums[cluster] += net.at[vertex]
         count[cluster] += 1
     for cluster in sorted(range(1, len(net.parent)), key=lambda c: -net.depth[c]):
-        total[net.parent[cluster]] += total[cluster]
+        sums[net.parent[cluster]] += sums[cluster]
         count[net.parent[cluster]] += count[cluster]
-    return [t / c if c else 0.0 for t, c in zip(total, count, strict=True)]
+    return [t / c if c else 0.0 for t, c in zip(sums, count, strict=True)]
 
 
 def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) -> None:
@@ -96,21 +100,21 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
 
     Sibling clusters share out their places by `means`, in the same order in every layer.
     """
+    if len({net.home[vertex] for vertex in row}) == 1:
+        row.sort(key=wish.__getitem__)
+        return
     members: dict[int, list[float]] = {}
     for vertex in row:
         cluster = net.home[vertex]
         while cluster:
             members.setdefault(cluster, []).append(wish[vertex])
             cluster = net.parent[cluster]
-    if not members:
-        row.sort(key=wish.__getitem__)
-        return
     siblings: dict[int, list[int]] = {}
     for cluster in sorted(members, key=lambda c: (means[c], c)):
         siblings.setdefault(net.parent[cluster], []).append(cluster)
     key: dict[int, tuple[float, float]] = {}
     for clusters in siblings.values():
-        places = sorted([sum(members[c]) / len(members[c]) for c in clusters])
+        places = sorted([total(members[c]) / len(members[c]) for c in clusters])
         for i, (cluster, place) in enumerate(zip(clusters, places, strict=True)):
             key[cluster] = (place, float(i))
     prefixes: dict[int, tuple[float, ...]] = {0: ()}
@@ -134,7 +138,7 @@ def _sweep(
         for v in row:
             around = near[v] or other[v]
             if around:
-                wish[v] = sum([at[u] for u in around]) / len(around)
+                wish[v] = total([at[u] for u in around]) / len(around)
             else:  # a filler, or a box without arrows
                 wish[v] = means[net.home[v]] if net.home[v] else at[v]
         _sort(net, row, wish, means)
@@ -149,18 +153,18 @@ def _settle(net: Net, row: Sequence[int], wish: dict[int, float]) -> None:
     """
     shift = 0.0  # from the first vertex of the row if all stood as close as they may
     shifts: list[float] = []
-    pools: list[tuple[float, int]] = []  # sum of wishes less shifts, number of members
+    pools: list[tuple[float, int]] = []  # wishes less shifts, summed, and number of members
     for i, vertex in enumerate(row):
         if i:
             shift += net.gap(row[i - 1], vertex)
         shifts.append(shift)
-        total, count = wish[vertex] - shift, 1
-        while pools and pools[-1][0] * count >= total * pools[-1][1]:
+        wishes, count = wish[vertex] - shift, 1
+        while pools and pools[-1][0] * count >= wishes * pools[-1][1]:
             more, members = pools.pop()
-            total, count = total + more, count + members
-        pools.append((total, count))
+            wishes, count = wishes + more, count + members
+        pools.append((wishes, count))
     i = 0
-    for total, count in pools:
+    for wishes, count in pools:
         for _ in range(count):
-            net.at[row[i]] = total / count + shifts[i]
+            net.at[row[i]] = wishes / count + shifts[i]
             i += 1

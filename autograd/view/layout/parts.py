@@ -22,52 +22,47 @@ def split(picture: Picture) -> list[tuple[Picture, list[int]]]:
 
     Boxes belong together if arrows join them or a cluster holds them.
     """
-    chief: dict[str, str] = {}  # towards the one that stands for the whole part
-    parents = {cluster.key: cluster.parent for cluster in picture.clusters}
+    n = len(picture.boxes)
+    number = {box.key: i for i, box in enumerate(picture.boxes)}
+    cluster_number = {cluster.key: i for i, cluster in enumerate(picture.clusters, start=n)}
+    chief = list(range(n + len(picture.clusters)))  # towards the one that stands for the part
 
-    def find(key: str) -> str:
-        while chief.setdefault(key, key) != key:
-            chief[key] = chief[chief[key]]
-            key = chief[key]
-        return key
+    def find(item: int) -> int:
+        while chief[item] != item:
+            chief[item] = item = chief[chief[item]]
+        return item
 
-    def cluster_name(key: str) -> str:
-        return f"cluster {key}"
-
-    def box_name(key: str) -> str:
-        return f"box {key}"
-
-    for cluster, parent in parents.items():
-        if parent is not None:
-            chief[find(cluster_name(cluster))] = find(cluster_name(parent))
-    for box in picture.boxes:
-        if box.cluster is not None:
-            chief[find(box_name(box.key))] = find(cluster_name(box.cluster))
-    for arrow in picture.arrows:
-        chief[find(box_name(arrow.tail))] = find(box_name(arrow.head))
-
-    boxes: dict[str, list[int]] = {}
+    for i, cluster in enumerate(picture.clusters, start=n):
+        if cluster.parent is not None:
+            chief[find(i)] = find(cluster_number[cluster.parent])
     for i, box in enumerate(picture.boxes):
-        boxes.setdefault(find(box_name(box.key)), []).append(i)
+        if box.cluster is not None:
+            chief[find(i)] = find(cluster_number[box.cluster])
+    for arrow in picture.arrows:
+        chief[find(number[arrow.tail])] = find(number[arrow.head])
+
+    boxes: dict[int, list[int]] = {}
+    for i in range(n):
+        boxes.setdefault(find(i), []).append(i)
     if len(boxes) < 2:
         return [(picture, list(range(len(picture.arrows))))]
-    arrows: dict[str, list[int]] = {name: [] for name in boxes}
+    arrows: dict[int, list[int]] = {part: [] for part in boxes}
     for i, arrow in enumerate(picture.arrows):
-        arrows[find(box_name(arrow.tail))].append(i)
-    clusters: dict[str, list[int]] = {name: [] for name in boxes}
-    for i, cluster_ in enumerate(picture.clusters):
-        clusters.setdefault(find(cluster_name(cluster_.key)), []).append(i)
+        arrows[find(number[arrow.tail])].append(i)
+    clusters: dict[int, list[int]] = {part: [] for part in boxes}
+    for i in range(len(picture.clusters)):
+        clusters.setdefault(find(n + i), []).append(i)
     return [
         (
             replace(
                 picture,
-                boxes=tuple(picture.boxes[i] for i in boxes[name]),
-                arrows=tuple(picture.arrows[i] for i in arrows[name]),
-                clusters=tuple(picture.clusters[i] for i in clusters[name]),
+                boxes=tuple(picture.boxes[i] for i in boxes[part]),
+                arrows=tuple(picture.arrows[i] for i in arrows[part]),
+                clusters=tuple(picture.clusters[i] for i in clusters[part]),
             ),
-            arrows[name],
+            arrows[part],
         )
-        for name in boxes
+        for part in boxes
     ]
 
 

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import ceil, inf
-from typing import TypeAlias
+from typing import NamedTuple
 
+from ..arithmetic import total
 from .demands import Demands
 from .net import Net
 from .runs import Trunks, runs
 
 __all__ = ["place"]
 
-Pulls: TypeAlias = list[list[tuple[int, float]]]
-"""For each run others, and how strongly each of them pulls."""
+
+class Pull(NamedTuple):
+    """What pulls at a run: other runs, how strongly each, and all of that together."""
+
+    runs: list[int]
+    weights: list[float]
+    total: float
+
 
 _ROUNDS = 60
 _POLISH = 12
@@ -73,16 +80,16 @@ def _cut(lines: list[list[int]], cuts: dict[int, int]) -> list[list[int]]:
 def _relax(net: Net, demands: Demands) -> None:
     """Move every run towards the mean of its neighbours, keeping all distances."""
     pulls = _pulls(net, demands)
-    start = [sum(net.at[v] for v in run) / len(run) for run in demands.runs]
+    start = [total([net.at[v] for v in run]) / len(run) for run in demands.runs]
     at = demands.feasible(start)
     share = min(1.0, _MANY / len(demands.run))
     for _ in range(ceil(_ROUNDS * share)):
         wish = list(start)
-        for run, around in enumerate(pulls):
-            if around:  # halfway, or two that pull at each other would swap for ever
-                wish[run] = (at[run] + _mean(around, at)) / 2
+        for run, pull in enumerate(pulls):
+            if pull.runs:  # halfway, or two that pull at each other would swap for ever
+                wish[run] = (at[run] + _mean(pull, at)) / 2
         at = demands.feasible(wish)
-    centred = [_operands(net, demands, run) or around for run, around in enumerate(pulls)]
+    centred = [_operands(net, demands, run) or pull for run, pull in enumerate(pulls)]
     for left in reversed(range(max(2, ceil(_POLISH * share)))):
         _polish(demands, at, centred if left < 4 else pulls, _SNAP if left < 2 else 0.0)
     for vertex, run in demands.run.items():
@@ -92,7 +99,7 @@ def _relax(net: Net, demands: Demands) -> None:
         net.borders[cluster, begin] = (at[demands.upper(cluster)], at[demands.lower(cluster)])
 
 
-def _polish(demands: Demands, at: list[float], pulls: Pulls, snap: float) -> None:
+def _polish(demands: Demands, at: list[float], pulls: list[Pull], snap: float) -> None:
     """Move one run after another as near to where it is pulled as its neighbours let it.
 
     On the way down every border moves up as far as it can, out of the way of what follows; on
@@ -105,22 +112,23 @@ def _polish(demands: Demands, at: list[float], pulls: Pulls, snap: float) -> Non
             high = min([at[b] - distance for b, distance in demands.after[i]], default=inf)
             if i >= borders:
                 at[i] = low if forth else high
-            elif pulls[i]:
+            elif pulls[i].runs:
                 at[i] = max(low, min(high, _mean(pulls[i], at)))
-                lines = [at[j] for j, _ in pulls[i] if low <= at[j] <= high]
+                lines = [at[j] for j in pulls[i].runs if low <= at[j] <= high]
                 nearest = min(lines, key=lambda line: abs(line - at[i]), default=inf)
                 if abs(nearest - at[i]) <= snap:
                     at[i] = nearest
 
 
-def _operands(net: Net, demands: Demands, run: int) -> list[tuple[int, float]]:
-    """The runs of the operands of an op, in whose middle it should stand; [] unless several."""
+def _operands(net: Net, demands: Demands, run: int) -> Pull | None:
+    """The runs of the operands of an op, in whose middle it should stand; None unless several."""
     first = demands.runs[run][0]
     heavy = [v for v in net.before[first] if v in demands.run and not net.light[v]]
-    return [(demands.run[v], 1.0) for v in heavy] if len(heavy) > 1 else []
+    ones = [1.0] * len(heavy)
+    return Pull([demands.run[v] for v in heavy], ones, total(ones)) if len(heavy) > 1 else None
 
 
-def _pulls(net: Net, demands: Demands) -> Pulls:
+def _pulls(net: Net, demands: Demands) -> list[Pull]:
     """For each run the runs it is joined to, and how strongly."""
     weights: list[dict[int, float]] = [{} for _ in demands.runs]
     for v, a in demands.run.items():
@@ -143,7 +151,7 @@ def _pulls(net: Net, demands: Demands) -> Pulls:
             a, b = demands.run[v], demands.run[u]
             if part[a] != part[b]:
                 weights[a][b] = weights[b][a] = _NEXT
-    return [list(around.items()) for around in weights]
+    return [Pull(list(w), list(w.values()), total(w.values())) for w in weights]
 
 
 def _parts(joined: list[dict[int, float]]) -> list[int]:
@@ -165,6 +173,5 @@ def _parts(joined: list[dict[int, float]]) -> list[int]:
     return part
 
 
-def _mean(weighted: list[tuple[int, float]], at: list[float]) -> float:
-    total = sum([weight for _, weight in weighted])
-    return sum([weight * at[i] for i, weight in weighted]) / total
+def _mean(pull: Pull, at: list[float]) -> float:
+    return total([at[i] * w for i, w in zip(pull.runs, pull.weights, strict=True)]) / pull.total

@@ -26,8 +26,11 @@ from ...node import Node
 from .alike import mark_alike
 from .capture import Captured
 from .model import Event, Excerpt, OpInfo, Scope, TraceNode, plain
+from .program import Listed
 
 __all__ = ["GraphTrace"]
+
+host = backends.get("numpy")
 
 
 @dataclass(slots=True)
@@ -68,7 +71,8 @@ class GraphTrace:
                 f"GraphTrace: expected a Value or Tensor that was computed, or a jitted function, "
                 f"got {type(x).__name__}. For a model, take its loss or its output: model(x)."
             )
-        found = Captured(x, gradient, frame or sys._getframe(1))
+        with host.errstate(all="ignore"):  # what is not finite is shown, not warned of
+            found = Captured(x, gradient, frame or sys._getframe(1))
         mark_alike(found.scopes, found.told)
         return cls(
             title=found.names.title(x) or ("Tensor" if x.is_array else "Value"),
@@ -81,6 +85,21 @@ class GraphTrace:
             notes=found.notes,
             sources=found.sources,
             made=made_by(x),
+        )
+
+    @classmethod
+    def listed(cls, found: Listed, title: str, told: str) -> GraphTrace:
+        """The trace of a compiled program; `told` says in a few words what it is."""
+        mark_alike(found.scopes, found.nodes)
+        return cls(
+            title=title,
+            kind="program",
+            nodes=found.nodes,
+            scopes=found.scopes,
+            ops=found.ops,
+            notes=[f"{told}. Numbers of single steps stay in registers and are not shown."],
+            sources=found.sources,
+            made=made_by(None),
         )
 
     def plain(self) -> dict[str, Any]:
@@ -99,12 +118,12 @@ class GraphTrace:
         return f"<GraphTrace of {self.title}: {len(self.nodes)} nodes, {len(self.events)} events>"
 
 
-def made_by(x: Node) -> dict[str, str]:
+def made_by(x: Node | None) -> dict[str, str]:
     """What made the numbers: for a reader who wonders about them later."""
     return {
         "glassgrad": _version(),
         "python": platform.python_version(),
-        "backend": backends.name_of(x.raw) if x.is_array else "python",
+        "backend": "python" if x is None or not x.is_array else backends.name_of(x.raw),
     }
 
 

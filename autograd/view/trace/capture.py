@@ -20,7 +20,7 @@ from .formulas import about, symbol
 from .model import Event, Kind, OpInfo, Part, Scope, TraceNode
 from .stats import datum
 
-__all__ = ["Captured"]
+__all__ = ["Captured", "in_order"]
 
 PREVIEWS = ((80, 1024), (400, 256))
 """Of at most so many nodes, so many elements of each array are kept."""
@@ -37,7 +37,7 @@ class Captured:
     def __init__(self, root: Node, gradient: Any = None, frame: FrameType | None = None) -> None:
         self.root = root
         self.notes: list[str] = []
-        self.nodes = _in_order(root)
+        self.nodes = in_order(root)
         self.number = {node: i for i, node in enumerate(self.nodes)}
         self.preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
         self.names = Names(self.nodes, frame)
@@ -171,7 +171,7 @@ class _SoFar:
                 made.total = None
 
 
-def _in_order(root: Node) -> list[Node]:
+def in_order(root: Node) -> list[Node]:
     """All that the root was computed from, each behind its inputs.
 
     A leaf that was assigned since is younger than what was computed from it: it stands before that.

@@ -1,5 +1,7 @@
 /**
- * Arithmetic that comes out the same, to the last bit, here and in Python: `autograd/view/arithmetic.py`.
+ * Arithmetic that comes out the same, to the last bit, here and in Python.
+ *
+ * The port of `autograd/view/arithmetic.py`.
  *
  * Layouts compare sums with one another, so a sum that differs in its last bit can change the
  * order of two boxes.

@@ -54,14 +54,16 @@ export function frame(box: Box): Frame {
   const columns = new Map<number, number[]>();
   for (const row of rows) {
     const shared = columns.get(row.length) ?? row.map(() => 0);
-    columns.set(row.length, shared.map((a, j) => Math.max(a, cellWidth(row[j]) + 2 * PAD)));
+    const wider = shared.map((a, j) => Math.max(a, cellWidth(row[j]) + 2 * PAD));
+    columns.set(row.length, wider);
   }
-  const heights = rows.map((row) => Math.max(...row.flatMap((cell) => cell.map(([role]) => ROW[role]))));
+  const roles = rows.map((row) => row.flatMap((cell) => cell.map(([role]) => role)));
+  const heights = roles.map((row) => Math.max(...row.map((role) => ROW[role])));
   let wide = Math.max(0, ...[...columns.values()].map(total));
   wide = Math.max(Math.ceil(wide / STEP) * STEP, SMALLEST);
   let high = Math.max(total(heights) + 2 * EDGE, SMALLEST);
   if (box.kind === "op") {
-    const said = rows.length ? rows[0].flatMap((cell) => cell.map(([, text]) => text)).join("") : "";
+    const said = (rows[0] ?? []).flatMap((cell) => cell.map(([, text]) => text)).join("");
     const disc = rows.length < 2 && [...said].length <= 2;
     [wide, high] = disc ? [DISC, DISC] : [Math.max(wide + 4, high), high];
   }
@@ -110,7 +112,8 @@ function cells(row: readonly string[], first: boolean): Cell[] {
     const word = cell.slice(0, Math.max(space, 0));
     const number = cell.slice(space + 1);
     const numeric = NUMBER.test(number);
-    if (first && j === 0 && !(numeric && row.length > 1)) return [["name", fit(cell, "name", WIDEST)]];
+    const nameless = numeric && row.length > 1;
+    if (first && j === 0 && !nameless) return [["name", fit(cell, "name", WIDEST)]];
     if (!numeric) return [["word", fit(cell, "word", WIDEST)]];
     const figure: [Role, string] = ["number", fit(number, "number", WIDEST)];
     return word ? [["word", fit(word, "word", WIDEST)], figure] : [figure];

@@ -1,4 +1,4 @@
-/** What `built/layout.js` exports: the layout alone, for tests and for other pages. */
+/** What `built/layout.js` exports: the layout alone, for tests. */
 
 export { layout } from "./layout";
 export { checked } from "./picture";

@@ -68,7 +68,8 @@ export function checked(picture: Picture): Picture {
   const clusters = distinct("clusters", picture.clusters);
   for (const box of picture.boxes) {
     if (!KINDS.includes(box.kind)) {
-      throw new PictureError(`box "${box.key}": no kind "${box.kind}"; there are ${KINDS.join(", ")}`);
+      const kinds = KINDS.join(", ");
+      throw new PictureError(`box "${box.key}": no kind "${box.kind}"; there are ${kinds}`);
     }
     if (box.cluster != null && !clusters.has(box.cluster)) {
       throw new PictureError(`box "${box.key}": no cluster "${box.cluster}"`);
@@ -94,7 +95,9 @@ function checkNesting(clusters: readonly Cluster[]): void {
       if (path.has(at)) {
         throw new PictureError(`cluster "${at}" lies inside itself: ${[...path].join(" in ")}`);
       }
-      if (!parents.has(at)) throw new PictureError(`cluster "${inner}": no cluster "${at}" to lie in`);
+      if (!parents.has(at)) {
+        throw new PictureError(`cluster "${inner}": no cluster "${at}" to lie in`);
+      }
       path.add(at);
       inner = at;
       at = parents.get(at);
@@ -107,7 +110,9 @@ function checkNesting(clusters: readonly Cluster[]): void {
 function distinct(what: string, items: readonly { key: string }[]): Set<string> {
   const keys = new Set<string>();
   for (const { key } of items) {
-    if (keys.has(key)) throw new PictureError(`${what}: two of them have the key "${key}"; keys must differ`);
+    if (keys.has(key)) {
+      throw new PictureError(`${what}: two of them have the key "${key}"; keys must differ`);
+    }
     keys.add(key);
   }
   return keys;

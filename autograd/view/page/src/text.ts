@@ -33,8 +33,11 @@ const GROUPS: [number, string][] = [
   [860, "%Mm"],
   [1000, "@W—…∞→⟶"],
 ];
-const WIDTHS = new Map(GROUPS.flatMap(([size, group]) => [...group].map((c) => [c, size] as const)));
-const SLACK: Record<Role, number> = { name: 1.1, word: 1.05, number: 1, title: 1.1 }; // bold is wide
+const WIDTHS = new Map(
+  GROUPS.flatMap(([size, group]) => [...group].map((character) => [character, size] as const)),
+);
+// Bold is wide.
+const SLACK: Record<Role, number> = { name: 1.1, word: 1.05, number: 1, title: 1.1 };
 const MONO_WIDTH = 0.61;
 
 /** Marks that combine with the character before, and take no room. */

@@ -54,7 +54,9 @@ export function course(net: Net, cuts: readonly number[] = []): Course {
   const tails = net.rows.map((row) => most(row, net.label));
   const channels = net.rows.map((row) => channel(net, row));
   if (!net.down) {
-    const between = tails.slice(0, -1).map((tail, i) => tail + leadOut[i] + channels[i] + leadIn[i + 1]);
+    const between = tails
+      .slice(0, -1)
+      .map((tail, i) => tail + leadOut[i] + channels[i] + leadIn[i + 1]);
     makeRoomForTitles(net, sizes, between, inset, outset);
   }
 
@@ -112,7 +114,8 @@ function makeRoomForTitles(
   for (const c of net.insideOut) {
     const [first, last, title] = [net.first[c], net.last[c], net.titles[c]];
     if (last < 0 || !title) continue;
-    const [boxes, channels] = [total(sizes.slice(first, last + 1)), total(between.slice(first, last))];
+    const boxes = total(sizes.slice(first, last + 1));
+    const channels = total(between.slice(first, last));
     sizes[last] += Math.max(0, title - (inset[c] + boxes + channels + outset[c]));
   }
 }

@@ -123,7 +123,8 @@ function exchangeIn(net: Net, row: number[], place: Int32Array, seated: Seats): 
     }
   }
   for (let i = 0; i + 1 < row.length; i++) {
-    const [begin, end] = units(net, row, i);
+    let [begin, end] = [i, i + 2];
+    if (net.home[row[i]] !== net.home[row[i + 1]]) [begin, end] = units(net, row, i);
     const left = row.slice(begin, i + 1);
     const right = row.slice(i + 1, end);
     if (!left.length || !right.length) continue;
@@ -160,13 +161,12 @@ function misplaced(net: Net, seated: Seats, left: number, right: number): boolea
 }
 
 /**
- * The range of the two siblings that meet behind place `i`, a vertex and a vertex or cluster.
+ * The range of the two siblings that meet behind place `i`, a vertex and a cluster beside it.
  *
  * It is empty where two clusters meet: they must keep to the same order in all layers.
  */
 function units(net: Net, row: readonly number[], i: number): [number, number] {
   let [a, b] = [net.home[row[i]], net.home[row[i + 1]]];
-  if (a === b) return [i, i + 2];
   let [left, right] = [0, 0]; // the outermost clusters around one and not around the other
   while (a !== b) {
     if (net.depth[a] >= net.depth[b]) [left, a] = [a, net.parent[a]];

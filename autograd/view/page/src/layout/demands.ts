@@ -7,6 +7,7 @@
  * cycles once the runs in its way are cut.
  */
 
+import { compare } from "../bisect";
 import type { Net } from "./net";
 import { lists, peel, range } from "./ranks";
 
@@ -18,24 +19,28 @@ const [SLACK, SPARE] = [1.6, 400]; // how much higher than its fullest layer a d
 
 /** Positions of runs (0 … r-1), then the upper and the lower border of each cluster. */
 export class Demands {
-  readonly run = new Map<number, number>(); // of each vertex
+  readonly run: Int32Array; // of each vertex; -1: not in these rows
+  readonly vertices: number; // how many are in these rows
   readonly clusters = new Map<number, number>(); // numbered in the order in which they are met
   readonly size: number;
-  /** For each variable those above it and below it, and how far away they must stay. */
-  readonly before: number[][];
-  readonly beforeBy: number[][];
-  readonly after: number[][];
-  readonly afterBy: number[][];
+  // Demand i: `above[i]` stands above `below[i]`, at least `distance[i]` away.
+  readonly above: number[] = [];
+  readonly below: number[] = [];
+  readonly distance: number[] = [];
+  private readonly seenIn: number[] = []; // a layer in which the two are neighbours
+  private readonly known = new Map<number, number>(); // by pair
+  readonly before: number[][]; // for each variable the demands in which it is below …
+  readonly after: number[][]; // … and those in which it is above
   readonly topological: number[];
-  private readonly distance = new Map<number, number>();
-  private readonly seenIn = new Map<number, number>(); // a layer in which a pair are neighbours
 
   constructor(
     readonly net: Net,
     readonly rows: readonly (readonly number[])[],
     readonly runs: readonly (readonly number[])[],
   ) {
-    runs.forEach((run, i) => run.forEach((vertex) => this.run.set(vertex, i)));
+    this.run = new Int32Array(net.home.length).fill(-1);
+    runs.forEach((run, i) => run.forEach((vertex) => (this.run[vertex] = i)));
+    this.vertices = rows.reduce((sum, row) => sum + row.length, 0);
     for (const home of new Set(rows.flatMap((row) => row.map((vertex) => net.home[vertex])))) {
       for (let c = home; c && !this.clusters.has(c); c = net.parent[c]) {
         this.clusters.set(c, this.clusters.size);
@@ -45,21 +50,17 @@ export class Demands {
     for (const row of rows) this.constrain(row);
     if (net.down) {
       for (const cluster of this.clusters.keys()) {
-        this.distance.set(this.pair(this.upper(cluster), this.lower(cluster)), net.titles[cluster]);
+        const i = this.between(this.upper(cluster), this.lower(cluster));
+        this.distance[i] = net.titles[cluster];
       }
     }
     this.before = lists(this.size);
-    this.beforeBy = lists(this.size);
     this.after = lists(this.size);
-    this.afterBy = lists(this.size);
-    for (const [pair, distance] of this.distance) {
-      const [a, b] = [Math.floor(pair / this.size), pair % this.size];
-      this.after[a].push(b);
-      this.afterBy[a].push(distance);
-      this.before[b].push(a);
-      this.beforeBy[b].push(distance);
+    for (let i = 0; i < this.distance.length; i++) {
+      this.after[this.above[i]].push(i);
+      this.before[this.below[i]].push(i);
     }
-    this.topological = peel(this.before, this.after);
+    this.topological = peel(this.before, this.after, (i) => this.below[i]);
   }
 
   upper(cluster: number): number {
@@ -70,8 +71,18 @@ export class Demands {
     return this.upper(cluster) + 1;
   }
 
-  private pair(a: number, b: number): number {
-    return a * this.size + b;
+  /** The demand that variable `a` stand above `b`, made where there is none yet. */
+  private between(a: number, b: number): number {
+    const pair = a * this.size + b;
+    let i = this.known.get(pair);
+    if (i === undefined) {
+      this.known.set(pair, (i = this.distance.length));
+      this.above.push(a);
+      this.below.push(b);
+      this.distance.push(0);
+      this.seenIn.push(-1);
+    }
+    return i;
   }
 
   /** Between neighbours of a layer stand the borders of the clusters that end or begin. */
@@ -83,17 +94,18 @@ export class Demands {
     let around: number[] = []; // and the clusters around it
     for (let i = 0; i <= row.length; i++) {
       const vertex = i < row.length ? row[i] : -1;
+      if (last >= 0 && vertex >= 0 && net.home[last] === net.home[vertex]) {
+        this.demand(run[last], run[vertex], net.gap(last, vertex), layer);
+        last = vertex;
+        continue;
+      }
       const ancestors = vertex >= 0 ? net.ancestors(vertex) : [];
       let shared = 0;
       while (shared < around.length && around[shared] === ancestors[shared]) shared++;
       // What is met on the way from the one to the other, each with its distance.
-      let met = last >= 0 ? run.get(last)! : -1;
+      let met = last >= 0 ? run[last] : -1;
       const meet = (next: number, distance: number) => {
-        if (met >= 0) {
-          const pair = this.pair(met, next);
-          this.distance.set(pair, Math.max(distance, this.distance.get(pair) ?? 0));
-          this.seenIn.set(pair, layer);
-        }
+        if (met >= 0) this.demand(met, next, distance, layer);
         met = next;
       };
       let room = last >= 0 ? net.across[last] / 2 + FRAME : 0;
@@ -107,13 +119,16 @@ export class Demands {
         meet(this.upper(cluster), room);
         room = FRAME + (net.titles[cluster] ? title : 0);
       }
-      if (vertex >= 0) {
-        const beside = last >= 0 && shared === around.length && shared === ancestors.length;
-        meet(run.get(vertex)!, beside ? net.gap(last, vertex) : room + net.across[vertex] / 2);
-      }
+      if (vertex >= 0) meet(run[vertex], room + net.across[vertex] / 2);
       last = vertex;
       around = ancestors;
     }
+  }
+
+  private demand(a: number, b: number, distance: number, layer: number): void {
+    const i = this.between(a, b);
+    this.distance[i] = Math.max(distance, this.distance[i]);
+    this.seenIn[i] = layer;
   }
 
   /** The variables that no placement can satisfy. */
@@ -130,17 +145,18 @@ export class Demands {
    * other way round; it is cut between the two.
    */
   knot(): [number, number] | null {
+    if (this.topological.length === this.size) return null;
     const stuck = this.stuck();
-    if (!stuck.size) return null;
     const trail = [[...stuck][0]]; // the least
     const place = new Map([[trail[0], 0]]);
     for (;;) { // back along demands that are not met, until one comes up again
-      const next = this.before[trail[trail.length - 1]].find((a) => stuck.has(a))!;
+      const demands = this.before[trail[trail.length - 1]];
+      const next = this.above[demands.find((i) => stuck.has(this.above[i]))!];
       trail.push(next);
       if (place.has(next)) break;
       place.set(next, trail.length - 1);
     }
-    const circle = trail.slice(place.get(trail[trail.length - 1])).reverse(); // ends where it begins
+    const circle = trail.slice(place.get(trail[trail.length - 1])).reverse(); // first and last: same
     let best: [length: number, run: number, cut: number] | null = null;
     for (let k = 0; k + 1 < circle.length; k++) {
       const [a, b, c] = [circle[k], circle[k + 1], circle[k + 2] ?? circle[1]];
@@ -151,15 +167,14 @@ export class Demands {
         b,
         Math.max(seen, then) - this.net.layer[this.runs[b][0]],
       ];
-      const worse = best && best[0] - choice[0] || best && best[1] - choice[1] || best && best[2] - choice[2];
-      if (!best || worse! > 0) best = choice;
+      if (!best || compare(choice, best) < 0) best = choice;
     }
     if (!best) throw new Error("without longer runs the demands of a sorted layer agree");
     return [best[1], best[2]];
   }
 
   private seen(a: number, b: number): number {
-    return this.seenIn.get(this.pair(a, b))!;
+    return this.seenIn[this.between(a, b)];
   }
 
   /**
@@ -174,10 +189,11 @@ export class Demands {
     const low = new Array<number>(this.size).fill(0);
     const step = new Array<number>(this.size).fill(-1); // the one before on the longest path
     for (const a of this.topological) {
-      this.after[a].forEach((b, k) => {
-        const reached = low[a] + this.afterBy[a][k];
+      for (const i of this.after[a]) {
+        const b = this.below[i];
+        const reached = low[a] + this.distance[i];
         if (low[b] < reached) [low[b], step[b]] = [reached, a];
-      });
+      }
     }
     let c = 0;
     for (let i = 1; i < this.size; i++) if (low[i] > low[c]) c = i;
@@ -201,24 +217,22 @@ export class Demands {
 
   /** The mean of the two extreme placements for these wishes, one for each run. */
   feasible(wish: readonly number[]): number[] {
-    const { size, topological, after, afterBy, before, beforeBy } = this;
+    const { size, topological, after, before, above, below, distance } = this;
     const low = new Float64Array(size).fill(-Infinity);
     const high = new Float64Array(size).fill(Infinity);
     low.set(wish);
     high.set(wish);
     for (const a of topological) {
-      const [below, by] = [after[a], afterBy[a]];
-      for (let k = 0; k < below.length; k++) {
-        const reached = low[a] + by[k];
-        if (low[below[k]] < reached) low[below[k]] = reached;
+      for (const i of after[a]) {
+        const reached = low[a] + distance[i];
+        if (low[below[i]] < reached) low[below[i]] = reached;
       }
     }
-    for (let i = topological.length - 1; i >= 0; i--) {
-      const b = topological[i];
-      const [above, by] = [before[b], beforeBy[b]];
-      for (let k = 0; k < above.length; k++) {
-        const reached = high[b] - by[k];
-        if (high[above[k]] > reached) high[above[k]] = reached;
+    for (let k = topological.length - 1; k >= 0; k--) {
+      const b = topological[k];
+      for (const i of before[b]) {
+        const reached = high[b] - distance[i];
+        if (high[above[i]] > reached) high[above[i]] = reached;
       }
     }
     return Array.from(low, (bottom, i) => (bottom + high[i]) / 2);

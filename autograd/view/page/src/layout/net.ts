@@ -15,6 +15,8 @@ import { width } from "../text";
 import { depths, type Edge, lists, range, ranks, turned } from "./ranks";
 
 const LABEL = 14; // room for a label below a box
+// Between two boxes, a box and a lane, two lanes: where data flow down, and to the right.
+const [GAPS_DOWN, GAPS] = [[26, 14, 11], [16, 12, 10]];
 // Limits to the lanes of a drawing, and to how many of them all its arrows pass.
 const [LANES, LANES_PER_BOX] = [4000, 6];
 const [STOPS, STOPS_PER_BOX] = [20_000, 60];
@@ -79,8 +81,7 @@ export class Net {
   /** The least distance between the centres of neighbours `a` and `b` of a layer. */
   gap(a: number, b: number): number {
     const lanes = Number(this.lane[a]) + Number(this.lane[b]);
-    const room = this.down ? [26, 14, 11] : [16, 12, 10];
-    return (this.across[a] + this.across[b]) / 2 + room[lanes];
+    return (this.across[a] + this.across[b]) / 2 + (this.down ? GAPS_DOWN : GAPS)[lanes];
   }
 
   /** A new vertex without extent. */
@@ -106,7 +107,9 @@ export function build(picture: Picture): Net {
   const home = picture.boxes.map((box) => place(box.cluster));
   const n = home.length;
 
-  const arrows = picture.arrows.map((arrow): Edge => [number.get(arrow.tail)!, number.get(arrow.head)!]);
+  const arrows = picture.arrows.map(
+    ({ tail, head }): Edge => [number.get(tail)!, number.get(head)!],
+  );
   const circular = turned(n, arrows);
   const back = arrows.map(([a, b], i) => circular[i] && a !== b);
   const edges = arrows.map(([a, b], i): Edge => (back[i] ? [b, a] : [a, b]));

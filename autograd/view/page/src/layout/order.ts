@@ -7,6 +7,7 @@
  */
 
 import { total } from "../arithmetic";
+import { compare } from "../bisect";
 import { crossings, exchange, seats } from "./crossings";
 import type { Net } from "./net";
 
@@ -119,7 +120,10 @@ function clusterMeans(net: Net): number[] {
  * Sibling clusters share out their places by `means`, in the same order in every layer.
  */
 function sort(net: Net, row: number[], wish: Float64Array, means: readonly number[]): void {
-  if (row.length < 2) return;
+  if (row.every((vertex) => net.home[vertex] === net.home[row[0]])) {
+    row.sort((a, b) => wish[a] - wish[b]);
+    return;
+  }
   const members = new Map<number, number[]>();
   for (const vertex of row) {
     for (let cluster = net.home[vertex]; cluster; cluster = net.parent[cluster]) {
@@ -128,14 +132,12 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
       else members.set(cluster, [wish[vertex]]);
     }
   }
-  if (!members.size) {
-    row.sort((a, b) => wish[a] - wish[b]);
-    return;
-  }
   const siblings = new Map<number, number[]>();
   for (const cluster of [...members.keys()].sort((c, d) => means[c] - means[d] || c - d)) {
     const parent = net.parent[cluster];
-    siblings.set(parent, [...(siblings.get(parent) ?? []), cluster]);
+    const known = siblings.get(parent);
+    if (known) known.push(cluster);
+    else siblings.set(parent, [cluster]);
   }
   const key = new Map<number, [number, number]>();
   for (const clusters of siblings.values()) {
@@ -152,13 +154,6 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
     keys.set(vertex, [...prefix, wish[vertex], -1]);
   }
   row.sort((a, b) => compare(keys.get(a)!, keys.get(b)!));
-}
-
-/** Less than 0 if `a` comes before `b`, as words in a dictionary do. */
-function compare(a: readonly number[], b: readonly number[]): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
 }
 
 /**
@@ -185,6 +180,8 @@ function settle(net: Net, row: readonly number[], wish: Float64Array): void {
   }
   let i = 0;
   sums.forEach((sum, pool) => {
-    for (let left = counts[pool]; left > 0; left--, i++) net.at[row[i]] = sum / counts[pool] + shifts[i];
+    for (let left = counts[pool]; left > 0; left--, i++) {
+      net.at[row[i]] = sum / counts[pool] + shifts[i];
+    }
   });
 }

@@ -38,7 +38,7 @@ export function place(net: Net, straight: Trunks, begin: number, end: number): v
   const rows = net.rows.slice(begin, end);
   let lines = runs(net, straight, rows);
   let demands = new Demands(net, rows, lines);
-  let patience = demands.run.size < MANY ? PATIENCE : 0;
+  let patience = demands.vertices < MANY ? PATIENCE : 0;
   for (let knot = demands.knot(); knot; knot = demands.knot()) {
     if (patience) {
       patience -= 1;
@@ -71,7 +71,7 @@ function relax(net: Net, demands: Demands): void {
   const pulls = pullsOf(net, demands);
   const start = demands.runs.map((run) => total(run.map((v) => net.at[v])) / run.length);
   let at = demands.feasible(start);
-  const share = Math.min(1, MANY / demands.run.size);
+  const share = Math.min(1, MANY / demands.vertices);
   for (let left = Math.ceil(ROUNDS * share); left > 0; left--) {
     const wish = [...start];
     pulls.forEach((pull, run) => {
@@ -84,7 +84,7 @@ function relax(net: Net, demands: Demands): void {
   for (let left = Math.max(2, Math.ceil(POLISH * share)) - 1; left >= 0; left--) {
     polish(demands, at, left < 4 ? centred : pulls, left < 2 ? SNAP : 0);
   }
-  for (const [vertex, run] of demands.run) net.at[vertex] = at[run];
+  demands.runs.forEach((run, i) => run.forEach((vertex) => (net.at[vertex] = at[i])));
   const borders = new Map<number, [number, number]>();
   for (const cluster of demands.clusters.keys()) {
     borders.set(cluster, [at[demands.upper(cluster)], at[demands.lower(cluster)]]);
@@ -100,24 +100,21 @@ function relax(net: Net, demands: Demands): void {
  */
 function polish(demands: Demands, at: number[], pulls: readonly Pull[], snap: number): void {
   const borders = demands.runs.length;
-  const { topological, before, beforeBy, after, afterBy } = demands;
+  const { topological, before, after, above, below, distance } = demands;
   for (const forth of [true, false]) {
     for (let k = 0; k < topological.length; k++) {
       const i = topological[forth ? k : topological.length - 1 - k];
       let [low, high] = [-Infinity, Infinity];
-      for (let j = 0; j < before[i].length; j++) {
-        low = Math.max(low, at[before[i][j]] + beforeBy[i][j]);
-      }
-      for (let j = 0; j < after[i].length; j++) {
-        high = Math.min(high, at[after[i][j]] - afterBy[i][j]);
-      }
+      for (const d of before[i]) low = Math.max(low, at[above[d]] + distance[d]);
+      for (const d of after[i]) high = Math.min(high, at[below[d]] - distance[d]);
       if (i >= borders) at[i] = forth ? low : high;
       else if (pulls[i].runs.length) {
         const here = Math.max(low, Math.min(high, mean(pulls[i], at)));
         let nearest = Infinity;
         for (const run of pulls[i].runs) {
           const line = at[run];
-          if (low <= line && line <= high && Math.abs(line - here) < Math.abs(nearest - here)) nearest = line;
+          const nearer = Math.abs(line - here) < Math.abs(nearest - here);
+          if (low <= line && line <= high && nearer) nearest = line;
         }
         at[i] = Math.abs(nearest - here) <= snap ? nearest : here;
       }
@@ -128,34 +125,39 @@ function polish(demands: Demands, at: number[], pulls: readonly Pull[], snap: nu
 /** The runs of the operands of an op, in whose middle it should stand; null unless several. */
 function operands(net: Net, demands: Demands, run: number): Pull | null {
   const first = demands.runs[run][0];
-  const heavy = net.before[first].filter((v) => demands.run.has(v) && !net.light[v]);
-  return heavy.length > 1 ? pullOf(heavy.map((v) => [demands.run.get(v)!, 1])) : null;
+  const heavy = net.before[first].filter((v) => demands.run[v] >= 0 && !net.light[v]);
+  return heavy.length > 1 ? pullOf(heavy.map((v) => [demands.run[v], 1])) : null;
 }
 
 /** For each run the runs it is joined to, and how strongly. */
 function pullsOf(net: Net, demands: Demands): Pull[] {
   const weights = demands.runs.map(() => new Map<number, number>());
-  for (const [v, a] of demands.run) {
-    for (const u of net.after[v]) {
-      const b = demands.run.get(u) ?? a;
-      if (a === b) continue;
-      const leaf = net.light[v] && !net.lane[v];
-      weights[a].set(b, (weights[a].get(b) ?? 0) + 1);
-      weights[b].set(a, (weights[b].get(a) ?? 0) + (leaf ? LEAF : 1));
+  demands.runs.forEach((run, a) => {
+    for (const v of run) {
+      for (const u of net.after[v]) {
+        const b = demands.run[u];
+        if (b < 0 || a === b) continue;
+        const leaf = net.light[v] && !net.lane[v];
+        weights[a].set(b, (weights[a].get(b) ?? 0) + 1);
+        weights[b].set(a, (weights[b].get(a) ?? 0) + (leaf ? LEAF : 1));
+      }
     }
-  }
+  });
   const anchor = new Map<number, number>(); // a run of each cluster that is held by others
-  for (const [v, a] of demands.run) {
-    if (weights[a].size && !anchor.has(net.home[v])) anchor.set(net.home[v], a);
-  }
-  for (const [v, a] of demands.run) { // what nothing holds stays with its cluster
-    const hold = anchor.get(net.home[v]);
-    if (!weights[a].size && hold !== undefined) weights[a].set(hold, 1);
-  }
+  demands.runs.forEach((run, a) => {
+    if (!weights[a].size) return;
+    for (const v of run) if (!anchor.has(net.home[v])) anchor.set(net.home[v], a);
+  });
+  demands.runs.forEach((run, a) => { // what nothing holds stays with its cluster
+    for (const v of run) {
+      const hold = anchor.get(net.home[v]);
+      if (!weights[a].size && hold !== undefined) weights[a].set(hold, 1);
+    }
+  });
   const part = parts(weights);
   for (const row of demands.rows) {
     for (let k = 1; k < row.length; k++) { // parts that nothing joins keep together
-      const [a, b] = [demands.run.get(row[k - 1])!, demands.run.get(row[k])!];
+      const [a, b] = [demands.run[row[k - 1]], demands.run[row[k]]];
       if (part[a] !== part[b]) {
         weights[a].set(b, NEXT);
         weights[b].set(a, NEXT);

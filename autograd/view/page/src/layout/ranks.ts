@@ -193,11 +193,13 @@ export function depths(parents: readonly number[]): number[] {
 export function peel(
   before: readonly { readonly length: number }[],
   after: readonly (readonly number[])[],
+  headOf = (item: number): number => item, // where `after` lists something else than heads
 ): number[] {
   const waiting = before.map((inputs) => inputs.length);
   const order = range(waiting.length).filter((vertex) => waiting[vertex] === 0);
   for (let k = 0; k < order.length; k++) { // grows while it is read
-    for (const head of after[order[k]]) {
+    for (const item of after[order[k]]) {
+      const head = headOf(item);
       if (--waiting[head] === 0) order.push(head);
     }
   }

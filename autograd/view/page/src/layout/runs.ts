@@ -20,7 +20,8 @@ export interface Trunks {
  *
  * Ahead lies the one on the longest way to a result.  Behind, of all that favour it so, lies the
  * one at the end of the longest straight line; so data flow straight on where parameters join, and
- * a running sum where its terms do.  Ties favour nobody: `a` and `b` stand on either side of `a * b`.
+ * a running sum where its terms do.  Ties favour nobody: `a` and `b` stand on either side of
+ * `a * b`.
  */
 export function trunks(net: Net): Trunks {
   const ahead = net.home.map(() => -1);
@@ -28,71 +29,76 @@ export function trunks(net: Net): Trunks {
   let length = net.home.map(() => 0);
   for (const row of [...net.rows].reverse()) {
     for (const v of row) {
-      const [u, longest] = longestOf(net.after[v], length);
-      ahead[v] = u;
-      length[v] = longest + Number(!net.light[v]);
+      const u = longestOf(net.after[v], length);
+      ahead[v] = u.alone;
+      length[v] = u.length + Number(!net.light[v]);
     }
   }
   length = net.lane.map((lane) => (lane ? 0.5 : 0)); // a lane from the side beats a parameter
   for (const row of net.rows) {
     for (const v of row) {
-      const [u, longest] = longestOf(net.before[v].filter((u) => ahead[u] === v), length);
-      behind[v] = u;
-      length[v] = Math.max(length[v], longest + Number(!net.light[v]));
+      const u = longestOf(net.before[v], length, (u) => ahead[u] === v);
+      behind[v] = u.alone;
+      length[v] = Math.max(length[v], u.length + Number(!net.light[v]));
     }
   }
   return { ahead, behind };
 }
 
-/** Which of `around` has the greatest length, -1 if several have, and that length. */
-function longestOf(around: readonly number[], length: readonly number[]): [number, number] {
-  if (!around.length) return [-1, 0];
-  let [best, longest] = [-1, -Infinity];
+/** Which of those `around` that count has the greatest length, or -1 if several; and that length. */
+function longestOf(
+  around: readonly number[],
+  lengths: readonly number[],
+  counts?: (vertex: number) => boolean,
+): { alone: number; length: number } {
+  let [alone, length] = [-1, -1];
   for (const u of around) {
-    if (length[u] > longest) [best, longest] = [u, length[u]];
-    else if (length[u] === longest) best = -1;
+    if (counts && !counts(u)) continue;
+    if (lengths[u] > length) [alone, length] = [u, lengths[u]];
+    else if (lengths[u] === length) alone = -1;
   }
-  return [best, longest];
+  return { alone, length: Math.max(length, 0) };
 }
 
 /** Partition the vertices of `rows` into runs, each to be drawn on one straight line. */
 export function runs(net: Net, straight: Trunks, rows: readonly (readonly number[])[]): number[][] {
-  const rank = new Map<number, number>();
-  for (const row of rows) row.forEach((vertex, i) => rank.set(vertex, i));
+  const rank = new Int32Array(net.home.length).fill(-1); // -1: not in these rows
+  for (const row of rows) row.forEach((vertex, i) => (rank[vertex] = i));
   const { ahead, behind } = straight;
-  const follower = new Map<number, number>();
+  const follower = new Int32Array(net.home.length).fill(-1);
+  const led = new Uint8Array(net.home.length);
   for (const row of rows) {
     const lanes: [number, number][] = [];
     const others: [number, number][] = [];
     for (const v of row) {
-      const next = net.lane[v] ? net.after[v].find((u) => net.lane[u] && rank.has(u)) : undefined;
+      const next = net.lane[v] ? net.after[v].find((u) => net.lane[u] && rank[u] >= 0) : undefined;
       if (next !== undefined) {
         lanes.push([v, next]);
         continue;
       }
       const u = ahead[v];
-      const mutual = rank.has(u) && behind[u] === v;
+      const mutual = u >= 0 && rank[u] >= 0 && behind[u] === v;
       if (mutual && (net.before[v].length || leadsOn(u, straight))) others.push([v, u]);
     }
     const lefts: number[] = []; // straight lines must not cross
     const rights: number[] = [];
     for (const [v, u] of [...lanes, ...others]) {
-      const [left, right] = [rank.get(v)!, rank.get(u)!];
+      const [left, right] = [rank[v], rank[u]];
       const spot = bisectLeft(lefts, left);
       if (spot > 0 && rights[spot - 1] >= right) continue;
       if (spot < rights.length && rights[spot] <= right) continue;
       lefts.splice(spot, 0, left);
       rights.splice(spot, 0, right);
-      follower.set(v, u);
+      follower[v] = u;
+      led[u] = 1;
     }
   }
-  const led = new Set(follower.values());
   const found = [];
   for (const row of rows) {
     for (const v of row) {
-      if (led.has(v)) continue;
+      if (led[v]) continue;
       const run = [v];
-      for (let u = follower.get(v); u !== undefined; u = follower.get(u)) run.push(u);
+      for (let u = follower[v]; u >= 0; u = follower[u]) run.push(u);
       found.push(run);
     }
   }

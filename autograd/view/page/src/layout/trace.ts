@@ -65,7 +65,8 @@ function aroundFold(net: Net, at: Course, drawn: Line, a: number, b: number, asi
   const left = at.extent[following][0] - FOLD - TRACK * place - aside;
   const out = net.at[a] + at.shift[row] + aside;
   const entry = net.at[b] + at.shift[following] + aside;
-  drawn.corners([[right, out], [right, gutter], [left, gutter], [left, entry], [at.enter[j], entry]]);
+  const descent: Point[] = [[right, out], [right, gutter], [left, gutter], [left, entry]];
+  drawn.corners([...descent, [at.enter[j], entry]]);
 }
 
 /** An arrow from a box to itself, over its side. */
@@ -125,7 +126,8 @@ function titleX(net: Net, at: Course, cluster: number, piece: number, panel: Spa
   const row = at.row[net.first[cluster]] + piece;
   const first = Math.max(net.first[cluster], at.begins[row]);
   const [, , left, right] = panel;
-  const lines = net.rows[first].filter((v) => net.before[v].length).map((v) => net.at[v] + at.shift[row]);
+  const entered = net.rows[first].filter((v) => net.before[v].length);
+  const lines = entered.map((v) => net.at[v] + at.shift[row]);
   const inside = lines.filter((x) => left < x && x < right).sort((x, y) => x - y);
   const stops = [left, ...inside, right];
   for (let k = 1; k < stops.length; k++) {
