@@ -5,7 +5,6 @@ Needs playwright and a Chromium, whose path GLASSGRAD_CHROMIUM may give.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,12 +17,11 @@ import pytest
 import autograd
 import nn
 from autograd import Tensor, Value
-from autograd.view import style
+from autograd.view.explore import Page, explore
 from autograd.view.trace import GraphTrace
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
-BUILT = Path(autograd.__file__).parent / "view" / "page" / "built"
 CHROMIUM = (
     os.environ.get("GLASSGRAD_CHROMIUM")
     or shutil.which("chromium")
@@ -31,26 +29,6 @@ CHROMIUM = (
     or shutil.which("google-chrome")
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
-
-
-def html(*traces: GraphTrace) -> str:
-    payload = {
-        "format": "glassgrad-page",
-        "version": 1,
-        "title": traces[0].title,
-        "traces": [trace.plain() for trace in traces],
-        "palette": {
-            "light": style.LIGHT,
-            "dark": style.DARK,
-            "heat": {"light": style.LIGHT_HEAT, "dark": style.DARK_HEAT},
-        },
-    }
-    data = json.dumps(payload, ensure_ascii=False).replace("<", "\\u003c")
-    return (
-        f"<!doctype html><meta charset=utf-8><style>{(BUILT / 'explorer.css').read_text()}</style>"
-        f'<div id="glassgrad"></div><script type="application/json" id="glassgrad-data">{data}'
-        f"</script><script>{(BUILT / 'explorer.js').read_text()}</script>"
-    )
 
 
 Open = Callable[..., Any]
@@ -70,9 +48,8 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
     wrong: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
 
-    def open_(*traces: GraphTrace) -> Any:
-        file = tmp_path / "page.html"
-        file.write_text(html(*traces), encoding="utf-8")
+    def open_(*traces: GraphTrace, shown: Page | None = None) -> Any:
+        file = (shown or Page(traces)).save(tmp_path / "page.html")
         page = context.new_page()
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -224,3 +201,18 @@ def test_the_drawing_is_saved_as_svg(opened: Open) -> None:
     drawn = ElementTree.fromstring(page.evaluate("glassgrad.svg()"))
     texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a", "b", "c", "tanh"} <= set(texts)
+
+
+def test_arrays_open_as_scalars_and_code_knows_its_nodes(opened: Open) -> None:
+    w = Tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True, name="w")
+    x = Tensor([[0.1, 0.2]])
+    page = opened(shown=explore(((x @ w).tanh() ** 2).sum()))
+    line = page.locator("section.code .linked").first
+    line.click()
+    page.wait_for_function("glassgrad.state().selected !== null")
+    assert "here" in line.get_attribute("class")
+    page.evaluate("glassgrad.select('w')")
+    page.get_by_text("scalars", exact=True).click()
+    page.wait_for_function("glassgrad.trace.kind === 'values'")
+    page.wait_for_function("glassgrad.state().selected?.startsWith('w[')")
+    assert page.evaluate("glassgrad.disagreements()") == []

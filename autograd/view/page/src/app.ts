@@ -23,7 +23,10 @@ export class Sheet {
   readonly trouble: Trouble | null;
   readonly scales: { [measure in Measure]: Scale };
 
-  constructor(readonly trace: GraphTrace, start: number) {
+  constructor(
+    readonly trace: GraphTrace,
+    start: number,
+  ) {
     this.graph = new Graph(trace);
     this.fold = new Fold(this.graph);
     this.fold.reset(start);
@@ -64,7 +67,10 @@ export class App {
   private readonly sheets: Sheet[] = [];
   private turn = 0;
 
-  constructor(readonly payload: Payload, readonly home: HTMLElement) {
+  constructor(
+    readonly payload: Payload,
+    readonly home: HTMLElement,
+  ) {
     this.themes = new Themes(payload.palette, home);
     this.sheets[0] = new Sheet(payload.traces[0], this.start);
     this.sheet = new Signal(this.sheets[0]);
@@ -95,7 +101,11 @@ export class App {
     this.sheet.set(sheet);
     this.position.set(sheet.timeline.length);
     await this.arrange();
-    const twin = name ? sheet.graph.titles.findIndex((title) => title === name || title.startsWith(`${name}[`) || name.startsWith(`${title}[`)) : -1;
+    const twin = name
+      ? sheet.graph.titles.findIndex(
+          (title) => title === name || title.startsWith(`${name}[`) || name.startsWith(`${title}[`),
+        )
+      : -1;
     if (twin >= 0) await this.select(sheet.fold.tree.leaves[twin]);
   }
 
@@ -106,7 +116,8 @@ export class App {
     const { fold } = this.sheet.value;
     const picture = fold.picture();
     const placed = arrange(picture, picture.boxes.length <= SMALL ? this.room() : null);
-    if (placed instanceof Promise) this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
+    if (placed instanceof Promise)
+      this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
     try {
       const layout = await placed;
       if (turn === this.turn) this.scene.set(new Scene(fold, picture, layout));

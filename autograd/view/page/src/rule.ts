@@ -14,7 +14,9 @@ export function stepPanel(app: App): HTMLElement {
     panel.hidden = !app.stepping.value;
     if (!panel.hidden) panel.replaceChildren(...content(app));
   };
-  for (const signal of [app.position, app.stepping, app.scene, app.themes.signal] as { watch(f: () => void): void }[])
+  for (const signal of [app.position, app.stepping, app.scene, app.themes.signal] as {
+    watch(f: () => void): void;
+  }[])
     signal.watch(refresh);
   return panel;
 }
@@ -33,8 +35,16 @@ export function spoken(app: App): string {
   if (moment.phase === "seed") return `The gradient of ${name} by itself is 1`;
   const told = moment.event.parts.map((part) => {
     const { after } = timeline.around(part);
-    const sum = after !== undefined ? `, now ${isStats(after) ? `norm ${short(after.norm)}` : long(after)}` : "";
-    const added = part.value === undefined ? "" : isStats(part.value) ? `norm ${short(part.value.norm)}` : long(part.value);
+    const sum =
+      after !== undefined
+        ? `, now ${isStats(after) ? `norm ${short(after.norm)}` : long(after)}`
+        : "";
+    const added =
+      part.value === undefined
+        ? ""
+        : isStats(part.value)
+          ? `norm ${short(part.value.norm)}`
+          : long(part.value);
     return `${graph.titles[part.input]} gets ${added}${sum}`;
   });
   return `Backward through ${graph.nodes[moment.node].op}: ${told.join("; ") || "nothing flows on"}`;
@@ -43,17 +53,36 @@ export function spoken(app: App): string {
 function content(app: App): HTMLElement[] {
   const { graph, timeline, fold } = app.sheet.value;
   const moment = timeline.at(app.position.value);
-  const close = button("close", "End stepping (Escape)", () => app.stopStepping(), { class: "close" });
+  const close = button("close", "End stepping (Escape)", () => app.stopStepping(), {
+    class: "close",
+  });
   if (moment.phase === "start")
-    return [head("Before the forward pass", close), h("p", { class: "faint" }, "Only what was given is known: inputs, parameters, constants.")];
+    return [
+      head("Before the forward pass", close),
+      h("p", { class: "faint" }, "Only what was given is known: inputs, parameters, constants."),
+    ];
   const i = moment.node;
   const item = fold.shown(i);
   if (item.kind !== "node") return folded(app, item, moment.phase, close);
   if (moment.phase === "seed")
     return [
       head("backward begins", close),
-      h("div", { class: "equation" }, h("p", { class: "symbols" }, graph.partial(i), h("b", {}, " = "), seed(graph.nodes[i].grad))),
-      h("p", { class: "faint" }, "Whatever moves it moves it by as much: the gradient of a number by itself is 1."),
+      h(
+        "div",
+        { class: "equation" },
+        h(
+          "p",
+          { class: "symbols" },
+          graph.partial(i),
+          h("b", {}, " = "),
+          seed(graph.nodes[i].grad),
+        ),
+      ),
+      h(
+        "p",
+        { class: "faint" },
+        "Whatever moves it moves it by as much: the gradient of a number by itself is 1.",
+      ),
     ];
   if (moment.phase === "forward") return forward(app, i, close);
   return backward(app, moment.event, close);
@@ -73,7 +102,8 @@ function folded(app: App, item: Item, phase: string, close: HTMLElement): HTMLEl
   let from = position;
   while (from > 1) {
     const before = timeline.at(from - 1);
-    if (before.phase === "start" || before.phase !== phase || fold.shown(before.node) !== item) break;
+    if (before.phase === "start" || before.phase !== phase || fold.shown(before.node) !== item)
+      break;
     from--;
   }
   const count = position - from + 1;
@@ -85,7 +115,13 @@ function folded(app: App, item: Item, phase: string, close: HTMLElement): HTMLEl
   if (count > 12) list.append(h("li", { class: "faint" }, `and ${count - 12} more`));
   return [
     head(`${item.title} ${phase}, ${counted(count, "operation")}`, close),
-    h("p", { class: "actions" }, button("Step into", "Unfold it, and go to its first operation", () => void app.stepInto(), { class: "plain" })),
+    h(
+      "p",
+      { class: "actions" },
+      button("Step into", "Unfold it, and go to its first operation", () => void app.stepInto(), {
+        class: "plain",
+      }),
+    ),
     list,
     h("p", { class: "faint" }, "It counts as one step while it is folded."),
   ];
@@ -100,14 +136,34 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
   (each.inputs ?? []).forEach((x, k) => {
     const name = op?.inputs[k] ?? op?.inputs.at(-1)?.replace("*", "") ?? "";
     const { data } = graph.nodes[x];
-    given.append(h("span", {}, name, " = ", link(app, x), numbers && data !== undefined ? ` = ${plainly(data)}` : ` ${dimensions(graph.nodes[x].shape)}`));
+    given.append(
+      h(
+        "span",
+        {},
+        name,
+        " = ",
+        link(app, x),
+        numbers && data !== undefined
+          ? ` = ${plainly(data)}`
+          : ` ${dimensions(graph.nodes[x].shape)}`,
+      ),
+    );
   });
   return [
     head("forward", close),
-    h("div", { class: "equation" },
-      h("p", { class: "symbols" }, link(app, i), h("b", {}, " = "), op?.formula.replace(/^.*? = /, "").replaceAll(" * ", " · ") ?? ""),
+    h(
+      "div",
+      { class: "equation" },
+      h(
+        "p",
+        { class: "symbols" },
+        link(app, i),
+        h("b", {}, " = "),
+        op?.formula.replace(/^.*? = /, "").replaceAll(" * ", " · ") ?? "",
+      ),
       numbers ? h("p", { class: "number result" }, `= ${plainly(each.data)}`) : null,
-      given),
+      given,
+    ),
     h("p", { class: "faint" }, op?.doc ?? ""),
   ];
 }
@@ -118,13 +174,27 @@ function backward(app: App, event: Event, close: HTMLElement): HTMLElement[] {
   const heading = h("span", {}, "backward through ", h("em", {}, graph.symbol(event.node)));
   const found = [
     head(heading, close),
-    h("p", { class: "arrives" }, h("span", { class: "faint" }, "arrives "), graph.partial(event.node), " = ",
-      h("span", { class: "number" }, graph.nodes[event.node].parts ? "in its parts" : `${isStats(arriving) && graph.nodes[event.node].shape?.length ? "norm " : ""}${plainly(arriving)}`)),
+    h(
+      "p",
+      { class: "arrives" },
+      h("span", { class: "faint" }, "arrives "),
+      graph.partial(event.node),
+      " = ",
+      h(
+        "span",
+        { class: "number" },
+        graph.nodes[event.node].parts
+          ? "in its parts"
+          : `${isStats(arriving) && graph.nodes[event.node].shape?.length ? "norm " : ""}${plainly(arriving)}`,
+      ),
+    ),
   ];
   const shown = event.parts.slice(0, 24);
   for (const part of shown) found.push(contribution(app, event, part));
-  if (event.parts.length > shown.length) found.push(h("p", { class: "faint" }, `and ${event.parts.length - shown.length} more inputs`));
-  if (!event.parts.length) found.push(h("p", { class: "faint" }, "No input needs a gradient: it flows no further."));
+  if (event.parts.length > shown.length)
+    found.push(h("p", { class: "faint" }, `and ${event.parts.length - shown.length} more inputs`));
+  if (!event.parts.length)
+    found.push(h("p", { class: "faint" }, "No input needs a gradient: it flows no further."));
   return found;
 }
 
@@ -137,17 +207,41 @@ function contribution(app: App, event: Event, part: Part): HTMLElement {
   const box = h("div", { class: "equation" });
   const scalar = part.local !== undefined && part.value !== undefined && !isStats(part.value);
   box.append(
-    h("p", { class: "symbols" },
-      h("span", { class: "target" }, itemLink(app, app.sheet.value.fold.tree.leaves[part.input], graph.partial(part.input))),
-      h("b", {}, part.of > 1 ? " += " : " = "), z,
-      scalar ? ` · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}` : ""),
+    h(
+      "p",
+      { class: "symbols" },
+      h(
+        "span",
+        { class: "target" },
+        itemLink(app, app.sheet.value.fold.tree.leaves[part.input], graph.partial(part.input)),
+      ),
+      h("b", {}, part.of > 1 ? " += " : " = "),
+      z,
+      scalar ? ` · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}` : "",
+    ),
   );
   const arriving = graph.nodes[event.node].grad;
   if (scalar) {
-    box.append(h("p", { class: "number result" }, `${long(part.value as Num)} = ${plainly(arriving)} × ${long(part.local!)}`));
+    box.append(
+      h(
+        "p",
+        { class: "number result" },
+        `${long(part.value as Num)} = ${plainly(arriving)} × ${long(part.local!)}`,
+      ),
+    );
     if (part.of > 1) {
-      const sum = before === undefined ? `${plainly(after)}` : `${plainly(before)} + ${plainly(part.value)} = ${plainly(after)}`;
-      box.append(h("p", { class: "sum" }, h("span", { class: "number" }, sum), h("span", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`)));
+      const sum =
+        before === undefined
+          ? `${plainly(after)}`
+          : `${plainly(before)} + ${plainly(part.value)} = ${plainly(after)}`;
+      box.append(
+        h(
+          "p",
+          { class: "sum" },
+          h("span", { class: "number" }, sum),
+          h("span", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`),
+        ),
+      );
     }
   }
   if (rule) box.append(h("p", { class: "law" }, formula(rule), ...meaning(app, event, rule)));
@@ -162,12 +256,22 @@ function meaning(app: App, event: Event, rule: string): HTMLElement[] {
   const words = new Set(rule.match(/[A-Za-z_]\w*/g) ?? []);
   const found: [string, string][] = [];
   if (words.has("g")) found.push(["g", graph.partial(event.node)]);
-  if (words.has("z")) found.push(["z", said(graph.titles[event.node], graph.nodes[event.node].data)]);
+  if (words.has("z"))
+    found.push(["z", said(graph.titles[event.node], graph.nodes[event.node].data)]);
   op.inputs.forEach((name, k) => {
     const x = graph.inputs(event.node)[k];
-    if (words.has(name) && x !== undefined && name !== graph.titles[x]) found.push([name, said(graph.titles[x], graph.nodes[x].data)]);
+    if (words.has(name) && x !== undefined && name !== graph.titles[x])
+      found.push([name, said(graph.titles[x], graph.nodes[x].data)]);
   });
-  return found.length ? [h("span", { class: "meaning" }, pretty(found.map(([letter, what]) => `${letter} = ${what}`).join(", ")))] : [];
+  return found.length
+    ? [
+        h(
+          "span",
+          { class: "meaning" },
+          pretty(found.map(([letter, what]) => `${letter} = ${what}`).join(", ")),
+        ),
+      ]
+    : [];
 }
 
 function said(name: string, data: Stats | Num | undefined): string {
@@ -175,23 +279,55 @@ function said(name: string, data: Stats | Num | undefined): string {
 }
 
 /** Heat maps of what arrives, what is added, and the sum, on one scale. */
-function fields(app: App, event: Event, part: Part, before: Stats | Num | undefined, after: Stats | Num | undefined): HTMLElement[] {
+function fields(
+  app: App,
+  event: Event,
+  part: Part,
+  before: Stats | Num | undefined,
+  after: Stats | Num | undefined,
+): HTMLElement[] {
   const { graph } = app.sheet.value;
   const theme = app.themes.signal.value;
   const arriving = graph.nodes[event.node].grad;
-  const rows: [string, Stats | Num | undefined][] = [["arrives", arriving], ["adds", part.value]];
+  const rows: [string, Stats | Num | undefined][] = [
+    ["arrives", arriving],
+    ["adds", part.value],
+  ];
   if (part.of > 1) rows.push([before === undefined ? "so far" : "sum so far", after]);
-  const shapes = [graph.nodes[event.node].shape, graph.nodes[part.input].shape, graph.nodes[part.input].shape];
+  const shapes = [
+    graph.nodes[event.node].shape,
+    graph.nodes[part.input].shape,
+    graph.nodes[part.input].shape,
+  ];
   const previews = rows.map(([, x]) => (isStats(x) ? x.preview : undefined));
   const limit = most(previews as (Preview | undefined)[]);
   const found = h("div", { class: "fields" });
   rows.forEach(([label, x], k) => {
     if (x === undefined) return;
-    found.append(h("div", {},
-      h("p", {}, label, " ", h("span", { class: "faint" }, dimensions(shapes[k])), h("span", { class: "number" }, `${isStats(x) && shapes[k]?.length ? "norm " : ""}${plainly(x)}`)),
-      previews[k] ? heatmap(previews[k]!, theme, limit, label, 250) : null));
+    found.append(
+      h(
+        "div",
+        {},
+        h(
+          "p",
+          {},
+          label,
+          " ",
+          h("span", { class: "faint" }, dimensions(shapes[k])),
+          h(
+            "span",
+            { class: "number" },
+            `${isStats(x) && shapes[k]?.length ? "norm " : ""}${plainly(x)}`,
+          ),
+        ),
+        previews[k] ? heatmap(previews[k]!, theme, limit, label, 250) : null,
+      ),
+    );
   });
-  const counted = part.of > 1 ? h("p", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`) : null;
+  const counted =
+    part.of > 1
+      ? h("p", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`)
+      : null;
   return [found, ...(limit ? [heatKey(limit, theme)] : []), ...(counted ? [counted] : [])];
 }
 

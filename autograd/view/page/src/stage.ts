@@ -51,7 +51,9 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     app.go = (item) => this.reveal(item);
     app.scene.watch((scene) => this.show(scene));
-    for (const signal of [app.position, app.measure, app.sheet, app.stepping] as { watch(f: () => void): void }[])
+    for (const signal of [app.position, app.measure, app.sheet, app.stepping] as {
+      watch(f: () => void): void;
+    }[])
       signal.watch(() => this.refresh());
     app.themes.signal.watch(() => this.refresh());
     for (const signal of [app.selected, app.hovered] as { watch(f: () => void): void }[])
@@ -81,7 +83,8 @@ export class Stage {
       viewport.y = seen - (is.y + is.height / 2) * viewport.scale;
     }
     this.from = undefined;
-    if (before && this.fitted && !this.viewport.reduced && scene.marks.size < MANY) this.glide(before, scene, was ?? null, is ?? null);
+    if (before && this.fitted && !this.viewport.reduced && scene.marks.size < MANY)
+      this.glide(before, scene, was ?? null, is ?? null);
     if (!this.fitted && this.canvas.clientWidth) this.fit(false);
     this.refresh();
   }
@@ -89,7 +92,8 @@ export class Stage {
   /** Boxes set out from where they were, new ones from the box that held them. */
   private glide(before: Scene, scene: Scene, was: Rect | null, is: Rect | null): void {
     this.from = new Map();
-    const [dx, dy] = was && is ? [is.x - was.x, is.y + is.height / 2 - was.y - was.height / 2] : [0, 0];
+    const [dx, dy] =
+      was && is ? [is.x - was.x, is.y + is.height / 2 - was.y - was.height / 2] : [0, 0];
     for (const mark of scene.marks.values()) {
       const old = before.marks.get(mark.key)?.rect;
       if (old) this.from.set(mark.key, { ...old, x: old.x + dx, y: old.y + dy });
@@ -144,8 +148,14 @@ export class Stage {
     if (this.scene && moment.phase !== "start" && this.app.stepping.value) {
       this.happening = fold.shown(moment.node);
       const single = this.happening.kind === "node";
-      const head = single && graph.nodes[moment.node].op ? pill(this.happening.key) : this.happening.key;
-      const sources = moment.phase === "backward" ? moment.event.parts.map((part) => part.input) : moment.phase === "forward" ? graph.inputs(moment.node) : [];
+      const head =
+        single && graph.nodes[moment.node].op ? pill(this.happening.key) : this.happening.key;
+      const sources =
+        moment.phase === "backward"
+          ? moment.event.parts.map((part) => part.input)
+          : moment.phase === "forward"
+            ? graph.inputs(moment.node)
+            : [];
       for (const x of sources) {
         const item = fold.shown(x);
         const bundle = item.kind === "node" && graph.nodes[x].parts !== undefined;
@@ -185,7 +195,14 @@ export class Stage {
     };
     const place = { x: viewport.x, y: viewport.y, scale: viewport.scale };
     const aim = (on: CanvasRenderingContext2D) =>
-      on.setTransform(ratio * place.scale, 0, 0, ratio * place.scale, ratio * place.x, ratio * place.y);
+      on.setTransform(
+        ratio * place.scale,
+        0,
+        0,
+        ratio * place.scale,
+        ratio * place.x,
+        ratio * place.y,
+      );
     if (!scene) return paper(context);
     const [left, top] = viewport.world(0, 0);
     const [right, bottom] = viewport.world(canvas.clientWidth, canvas.clientHeight);
@@ -215,18 +232,28 @@ export class Stage {
 
   private makeLook(): Look {
     const { app } = this;
-    const known = (mark: Mark) => app.sheet.value.timeline.isComputed(mark.item.kind === "node" ? mark.item.index : firstOperation(mark.item), app.position.value);
+    const known = (mark: Mark) =>
+      app.sheet.value.timeline.isComputed(
+        mark.item.kind === "node" ? mark.item.index : firstOperation(mark.item),
+        app.position.value,
+      );
     const chosen = (item: Item) => app.selected.value === item;
     return {
       theme: app.themes.signal.value,
       moved: 0,
       tone: (mark) => this.tone(mark.item),
-      data: (mark) => (known(mark) ? number(app.sheet.value.graph.nodes[mark.item.index].data) : MISSING),
-      grad: (mark) => number(app.sheet.value.timeline.gradient(mark.item.index, app.position.value).value),
+      data: (mark) =>
+        known(mark) ? number(app.sheet.value.graph.nodes[mark.item.index].data) : MISSING,
+      grad: (mark) =>
+        number(app.sheet.value.timeline.gradient(mark.item.index, app.position.value).value),
       culprit: (mark) => app.sheet.value.trouble?.node === mark.item.index,
       pale: (mark) => !known(mark),
-      active: (mark) => mark.item === this.happening && (mark.role !== "node" || !this.scene!.marks.has(pill(mark.key))),
-      selected: (thing: Mark | Plate) => chosen(thing.item) && ("panel" in thing || thing.role !== "op" || !this.scene!.marks.has(thing.item.key)),
+      active: (mark) =>
+        mark.item === this.happening &&
+        (mark.role !== "node" || !this.scene!.marks.has(pill(mark.key))),
+      selected: (thing: Mark | Plate) =>
+        chosen(thing.item) &&
+        ("panel" in thing || thing.role !== "op" || !this.scene!.marks.has(thing.item.key)),
       told: (mark) => app.sheet.value.graph.nodes[mark.item.index]?.where ?? mark.item.title,
     };
   }
@@ -260,9 +287,13 @@ export class Stage {
     const found = new Map<Line, Lit>();
     const { app } = this;
     for (const item of [app.selected.value, app.hovered.value])
-      if (item) for (const key of [item.key, pill(item.key)]) for (const line of scene.linesOf(key)) found.set(line, "near");
+      if (item)
+        for (const key of [item.key, pill(item.key)])
+          for (const line of scene.linesOf(key)) found.set(line, "near");
     if (app.sheet.value.trouble) {
-      this.alarms ??= scene.lines.filter(({ arrow }) => this.troubled(arrow.head) && this.troubled(arrow.tail));
+      this.alarms ??= scene.lines.filter(
+        ({ arrow }) => this.troubled(arrow.head) && this.troubled(arrow.tail),
+      );
       for (const line of this.alarms) found.set(line, "alarm");
     }
     if (this.happening) {
@@ -278,7 +309,8 @@ export class Stage {
   private pointed(scene: Scene): (Mark | Plate)[] {
     const found: (Mark | Plate)[] = [];
     const { happening } = this;
-    const active = happening && (scene.marks.get(pill(happening.key)) ?? scene.marks.get(happening.key));
+    const active =
+      happening && (scene.marks.get(pill(happening.key)) ?? scene.marks.get(happening.key));
     if (active) found.push(active);
     const chosen = this.app.selected.value;
     const mark = chosen && (scene.marks.get(chosen.key) ?? scene.marks.get(pill(chosen.key)));
@@ -326,7 +358,7 @@ export class Stage {
 }
 
 function number(x: Stats | Num | undefined): string {
-  return x === undefined ? MISSING : short(isStats(x) ? (norm(x)) : x);
+  return x === undefined ? MISSING : short(isStats(x) ? norm(x) : x);
 }
 
 /** What is written of an array: its norm, or of a single element the element itself. */
