@@ -174,9 +174,7 @@ export class App {
   }
 
   previous(): number {
-    let at = this.position.value;
-    while (at > 1 && this.same(at, at - 1)) at--;
-    return Math.max(0, at - 1);
+    return Math.max(0, this.first(this.position.value) - 1);
   }
 
   /** Whether two positions are the same step, because what they do is folded into one box. */
@@ -195,10 +193,15 @@ export class App {
     if (moment.phase === "start") return;
     const item = fold.shown(moment.node);
     if (item.kind === "node") return this.step(this.next());
-    let first = this.position.value;
-    while (first > 1 && this.same(first, first - 1)) first--;
+    const first = this.first(this.position.value);
     await this.toggle(item, true);
     this.position.set(this.last(first));
+  }
+
+  /** The first position of the step that a position belongs to. */
+  first(position: number): number {
+    while (position > 1 && this.same(position, position - 1)) position--;
+    return position;
   }
 
   /** The last position of the step that a position belongs to. */

@@ -11,16 +11,20 @@ export function legend(app: App): HTMLElement {
   const refresh = () => {
     const { graph, scales } = app.sheet.value;
     const theme = app.themes.signal.value;
-    const measure = app.measure.value;
     const has: { [measure in Measure]: boolean } = {
-      gradient: true,
+      gradient: graph.nodes.some((node) => node.grad !== undefined),
       zeros: graph.trace.kind !== "values" && graph.trace.events.length > 0,
       held: graph.nodes.some((node) => node.held),
     };
+    const able = (Object.keys(MEASURES) as Measure[]).filter((each) => has[each]);
+    box.hidden = !able.length;
+    if (!able.length) return;
+    const measure = has[app.measure.value] ? app.measure.value : able[0];
+    app.measure.set(measure);
     choice.replaceChildren(
-      ...(Object.keys(MEASURES) as Measure[])
-        .filter((each) => has[each])
-        .map((each) => h("option", { value: each, selected: each === measure }, MEASURES[each])),
+      ...able.map((each) =>
+        h("option", { value: each, selected: each === measure }, MEASURES[each]),
+      ),
     );
     const scale = scales[measure];
     const bar = s("svg", { width: 117, height: 10, "aria-hidden": "true" });
@@ -48,7 +52,7 @@ export function legend(app: App): HTMLElement {
             "stroke-dasharray": "7 3",
           }),
         );
-      if (app.stepping.value)
+      if (app.stepping.value && graph.trace.events.length)
         marks.push(
           mark("incomplete", {
             stroke: theme.heat[5],
