@@ -72,7 +72,20 @@ class GraphTrace:
                 f"got {type(x).__name__}. For a model, take its loss or its output: model(x)."
             )
         with host.errstate(all="ignore"):  # what is not finite is shown, not warned of
-            found = Captured(x, gradient, frame or sys._getframe(1))
+            return cls._captured(Captured([x], gradient, frame or sys._getframe(1)))
+
+    @classmethod
+    def still(cls, *roots: Node, frame: FrameType | None = None) -> GraphTrace:
+        """The trace of what these were computed from as it is: with the gradients there are.
+
+        No backward pass is taken.
+        """
+        with host.errstate(all="ignore"):
+            return cls._captured(Captured(roots, frame=frame or sys._getframe(1), still=True))
+
+    @classmethod
+    def _captured(cls, found: Captured) -> GraphTrace:
+        x = found.root
         mark_alike(found.scopes, found.told)
         return cls(
             title=found.names.title(x) or ("Tensor" if x.is_array else "Value"),
