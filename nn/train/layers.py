@@ -233,6 +233,8 @@ def _loss(layers: list[Layer], i: int) -> tuple[str, str]:
         return f"lost further on, {blocked.name} is {blocked.verdict}", blocked.fix
     following = layers[i + 1]
     kept = layers[i].gradient / following.gradient if following.gradient else 0.0
+    if kept >= 0.5 and following.verdict == "vanishing":
+        return f"lost further on, as at {following.name}", following.fix
     told = f"it keeps {kept:.2g} of {following.name}'s"
     if following.gain < 0.2:
         told += f", whose weights are small, {following.weights:.1e}"
