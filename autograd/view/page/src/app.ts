@@ -102,6 +102,7 @@ export class App {
   /** Lay out what is open; the newest call wins. */
   async arrange(): Promise<void> {
     const turn = ++this.turn;
+    this.hovered.set(null);
     const { fold } = this.sheet.value;
     const picture = fold.picture();
     const placed = arrange(picture, picture.boxes.length <= SMALL ? this.room() : null);
@@ -158,9 +159,7 @@ export class App {
   /** The position after the next step that can be seen: a folded module is one. */
   next(): number {
     const { timeline } = this.sheet.value;
-    let at = Math.min(this.position.value + 1, timeline.length);
-    while (at < timeline.length && this.same(at, at + 1)) at++;
-    return at;
+    return this.last(Math.min(this.position.value + 1, timeline.length));
   }
 
   previous(): number {
@@ -188,8 +187,14 @@ export class App {
     let first = this.position.value;
     while (first > 1 && this.same(first, first - 1)) first--;
     await this.toggle(item, true);
-    this.position.set(first);
-    this.position.set(this.next() === first + 1 ? first : Math.max(first, this.position.value));
+    this.position.set(this.last(first));
+  }
+
+  /** The last position of the step that a position belongs to. */
+  private last(position: number): number {
+    const { length } = this.sheet.value.timeline;
+    while (position < length && this.same(position, position + 1)) position++;
+    return position;
   }
 
   visible(item: Item): Item {

@@ -7,6 +7,9 @@ import { bytes, counted, MISSING } from "./numbers";
 import { datum, facts, formula, itemLink, link, shapeOf, source, swatch } from "./parts";
 import type { Item } from "./tree";
 
+/** So many of a long list are shown. */
+const FEW = 12;
+
 export function details(app: App): HTMLElement {
   const panel = h("section", { class: "details", "aria-label": "Details" });
   const refresh = () => {
@@ -82,8 +85,8 @@ function node(app: App, i: number): HTMLElement[] {
   const inputs = h("ul", { class: "links" });
   (each.inputs ?? []).forEach((x, k) => inputs.append(h("li", {}, h("span", { class: "faint number" }, operand(op?.inputs, k)), link(app, x))));
   const readers = h("ul", { class: "links" });
-  for (const reader of graph.readers[i].slice(0, 40)) readers.append(h("li", {}, link(app, reader)));
-  if (graph.readers[i].length > 40) readers.append(h("li", { class: "faint" }, `and ${graph.readers[i].length - 40} more`));
+  for (const reader of graph.readers[i].slice(0, FEW)) readers.append(h("li", {}, link(app, reader)));
+  if (graph.readers[i].length > FEW) readers.append(h("li", { class: "faint" }, `and ${graph.readers[i].length - FEW} more`));
   found.push(
     facts([
       [each.parts ? "results" : "holds", each.parts ? String(each.parts) : each.shape === undefined ? "a number" : shapeOf(each.shape, each.dtype)],
@@ -130,8 +133,8 @@ function group(app: App, item: Item): HTMLElement[] {
   }
   const open = fold.isOpen(item);
   const list = h("ul", { class: "links" });
-  for (const i of parameters.slice(0, 24)) list.append(h("li", {}, link(app, i)));
-  if (parameters.length > 24) list.append(h("li", { class: "faint" }, `and ${parameters.length - 24} more`));
+  for (const i of parameters.slice(0, FEW)) list.append(h("li", {}, link(app, i)));
+  if (parameters.length > FEW) list.append(h("li", { class: "faint" }, `and ${parameters.length - FEW} more`));
   return [
     h("h2", {}, item.title),
     h("p", { class: "crumbs" }, ...crumbs(app, item)),

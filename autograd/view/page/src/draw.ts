@@ -180,7 +180,7 @@ function drawSmall(mark: Mark, rect: Rect, pen: Pen, look: Look, scale: number, 
   const around: Ink = worth
     ? { fill: ink.fill, stroke: worth.stroke, width: Math.min(3.5 * Math.max(1, 0.35 / scale), rect.height / 3) }
     : { fill: ink.fill, stroke: ink.stroke, width: ink.width };
-  if (active) Object.assign(around, { fill: look.theme.colours.back, stroke: look.theme.colours.back });
+  if (active) Object.assign(around, mark.role === "group" ? { stroke: look.theme.colours.back } : { fill: look.theme.colours.back, stroke: look.theme.colours.back });
   if (pale) around.alpha = 0.35;
   pen.rect(rect.x, rect.y, rect.width, rect.height, radius, around);
   if (mark.role === "group") {
@@ -205,7 +205,7 @@ function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look, ac
   if (mark.role === "group")
     pen.rect(x + 4, y + 4, width, height, radius, { ...base, alpha: 0.55 });
   if (mark.role === "op" && look.culprit(mark)) base.fill = base.stroke = theme.colours.alarm;
-  if (active && mark.role !== "node") base.fill = base.stroke = theme.colours.back;
+  if (active && mark.role === "op") base.fill = base.stroke = theme.colours.back;
   const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look);
   if (worth?.dash) pen.rect(x, y, width, height, radius, { fill: base.fill });
   if (pale) pen.rect(x, y, width, height, radius, { fill: theme.colours.paper, stroke: theme.colours.rule, width: 1.25, dash: base.dash });
@@ -222,8 +222,8 @@ function drawMark(scene: Scene, mark: Mark, rect: Rect, pen: Pen, look: Look, ac
   for (const span of set.spans) {
     let { text } = span;
     let colour = span.role === "name" ? name : span.role === "number" ? theme.colours.ink : theme.colours.faint;
-    if (mark.role === "op") colour = active ? theme.colours.paper : name;
-    else if (pale) colour = theme.colours.faint;
+    if (pale) colour = theme.colours.faint;
+    else if (mark.role === "op") colour = active ? theme.colours.paper : name;
     if (text === WIDEST) text = /grad/.test(word) ? look.grad(mark) : look.data(mark);
     if (span.role === "number" && /nan|∞/.test(text)) colour = theme.colours.alarm;
     if (span.role === "word") word = span.text;

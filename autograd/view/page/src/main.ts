@@ -23,6 +23,10 @@ import { Transport } from "./transport";
 /** Scale at which a small drawing should fit the window, and the least px it is given. */
 const COMFORT = 0.85;
 const NARROWEST = 560;
+/** Up to this width, in px, the panel is a sheet: as in the style. */
+const NARROW = 760;
+/** Milliseconds until the sheet has come to rest. */
+const SETTLED = 260;
 
 declare global {
   interface Window {
@@ -52,8 +56,8 @@ async function start(): Promise<void> {
   home.replaceChildren(bar(app, stage, search, outline), field, live);
   keys(app, stage, transport, search);
   const margins = () => {
-    const wide = field.clientWidth > 760;
-    const open = outline.element.classList.contains("open");
+    const wide = field.clientWidth > NARROW;
+    const open = outline.element.offsetWidth > 1;
     field.classList.toggle("outlined", open);
     Object.assign(stage.viewport.margins, {
       left: open && wide ? outline.element.offsetWidth : 0,
@@ -65,7 +69,11 @@ async function start(): Promise<void> {
   const watcher = new ResizeObserver(margins);
   for (const panel of [side, outline.element, warning]) watcher.observe(panel);
   margins();
-  app.selected.watch((item) => item && side.lift());
+  app.selected.watch((item) => {
+    if (!item || field.clientWidth > NARROW) return;
+    side.lift();
+    setTimeout(() => stage.reveal(item, false), SETTLED);
+  });
   app.stepping.watch((stepping) => stepping && side.lift());
   window.glassgrad = api(app, stage, window.glassgrad?.ready);
   const room = stage.viewport.room / COMFORT;

@@ -17,6 +17,9 @@ export class Outline {
   constructor(private readonly app: App) {
     this.element.append(h("h2", {}, "Outline"), this.tree);
     this.tree.addEventListener("keydown", (event) => this.key(event));
+    this.tree.addEventListener("focusin", (event) => {
+      this.current = this.itemOf(event.target as HTMLElement) ?? this.current;
+    });
     this.tree.addEventListener("click", (event) => this.click(event));
     app.scene.watch(() => this.build());
     app.position.watch(() => this.numbers());
@@ -90,9 +93,13 @@ export class Outline {
     if (this.current) this.rows.get(this.current)?.focus();
   }
 
+  private itemOf(element: HTMLElement): Item | undefined {
+    const row = element.closest("li");
+    return [...this.rows].find(([, each]) => each === row)?.[0];
+  }
+
   private click(event: MouseEvent): void {
-    const row = (event.target as HTMLElement).closest("li");
-    const item = [...this.rows].find(([, each]) => each === row)?.[0];
+    const item = this.itemOf(event.target as HTMLElement);
     if (!item) return;
     this.current = item;
     if ((event.target as HTMLElement).classList.contains("twig") && item.kind !== "node") void this.app.toggle(item);

@@ -115,10 +115,10 @@ export class Stage {
     this.viewport.fit({ x: 0, y: 0, width: this.scene.width, height: this.scene.height }, glide);
   }
 
-  /** Bring an item into sight. */
-  reveal(item: Item): void {
+  /** Bring an item into sight; `zoom` until it can be read. */
+  reveal(item: Item, zoom = true): void {
     const rect = this.scene?.rectOf(item);
-    if (rect) this.viewport.show(rect);
+    if (rect) this.viewport.show(rect, zoom);
   }
 
   private resize(): void {

@@ -141,6 +141,7 @@ export class Viewport {
 
   private wheel(event: WheelEvent): void {
     event.preventDefault();
+    this.gestures.hover(null, 0);
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     if (event.ctrlKey || event.metaKey) {
       const { left, top } = this.canvas.getBoundingClientRect();
