@@ -140,7 +140,7 @@ export class Stage {
     this.happening = null;
     const { graph, fold, timeline } = this.app.sheet.value;
     const position = this.app.position.value;
-    const moment = timeline.at(Math.min(position, timeline.length));
+    const moment = timeline.at(position);
     if (this.scene && moment.phase !== "start" && this.app.stepping.value) {
       this.happening = fold.shown(moment.node);
       const single = this.happening.kind === "node";
