@@ -237,10 +237,10 @@ class Fit:
         compiled = known(self, "evaluate")
         source = source_of(self, x, y, batch_size, sample_weight, steps=steps)
         shown = progress(verbose, "", 1, source.samples, source.steps)
-        compiled.steps_for(self, source.steps, batch_of(batch_size))
         try:
             shown.begin(0)
-            source.first()
+            compiled.build(self, source.first())
+            compiled.steps_for(self, source.steps, batch_of(batch_size))
             logs = loop.evaluate(self, compiled, source.batches(0), shown)
             shown.end(logs)
         finally:
@@ -258,6 +258,16 @@ class Fit:
         data = loaded(self, place_of(self), x, y, sample_weight)
         compiled.prepare(self, data)
         return flow.measure(self, compiled, data)
+
+    def _explored_(self: Module, x: Any, y: Any = None) -> Any:
+        """What `explore(model, x, y)` shows: the loss, as in training; without y, the output."""
+        if y is None:
+            return self(x)
+        compiled = known(self, "explore")
+        data = loaded(self, place_of(self), x, y, None)
+        compiled.prepare(self, data)
+        with flow.traced(self, compiled, data) as loss:
+            return loss
 
     def predict(
         self: Module,

@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 def until(page: Any, expression: str) -> None:
-    """Wait until an expression is true; Playwright's own wait evaluates text, which pages forbid."""
+    """Wait until an expression is true.  (Playwright's own wait needs `eval`, which pages forbid.)"""
     for _ in range(200):
         if page.evaluate(expression):
             return

@@ -116,7 +116,8 @@ export class Timeline {
     this.graph.nodes.forEach(({ key, grad }, i) => {
       const sum = this.arrivals[i].at(-1)?.total;
       if (grad === undefined || typeof grad === "object" || sum === undefined) return;
-      if (!Object.is(float(sum as Num) + 0, float(grad) + 0)) found.push({ key, sum: sum as Num, grad });
+      if (!Object.is(float(sum as Num) + 0, float(grad) + 0))
+        found.push({ key, sum: sum as Num, grad });
     });
     return found;
   }
