@@ -37,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 def until(page: Any, expression: str) -> None:
-    """Wait until an expression is true.  (Playwright's own wait needs `eval`, which pages forbid.)"""
+    """Wait until an expression is true.  Playwright's own wait needs `eval`, which pages forbid."""
     for _ in range(200):
         if page.evaluate(expression):
             return
@@ -62,6 +62,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Opened]:
             offline=True,
         )
         contexts.append(context)
+        context.set_default_timeout(10_000)
         page = context.new_page()
         page.on("console", lambda message: wrong.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
