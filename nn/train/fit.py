@@ -189,16 +189,16 @@ class Fit:
             held_out = held_out_of(
                 self, place, validation_data, batch_size, epochs, validation_steps
             )
+        if state is None or isinstance(source, Arrays):
+            compiled.prepare(
+                self, source.first(), held_out.first() if held_out is not None else None
+            )
         server = None
         if live:
             from ..watch.live import live as shown_live
 
             callbacks, server = shown_live(callbacks, live)
         told = Callbacks(callbacks, self)
-        if state is None or isinstance(source, Arrays):
-            compiled.prepare(
-                self, source.first(), held_out.first() if held_out is not None else None
-            )
         self.stop_training = False
         shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
         run = Run(self, compiled, source, told, shown, held_out, saved, debug)
@@ -215,7 +215,10 @@ class Fit:
         try:
             run.train(epochs, state)
         finally:
-            compiled.loss.checked, compiled.optimizer.observer = before, observer
+            compiled.loss.checked = before
+            if compiled.optimizer.observer is not observer:  # it came with this training
+                compiled.optimizer.observer.end()
+                compiled.optimizer.observer = observer
             shown.close()
         return run.history
 

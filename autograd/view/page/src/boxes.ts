@@ -57,7 +57,8 @@ export function drawBox(
 function ring(tone: Tone, look: Look): Ink | undefined {
   const { colours, heat } = look.theme;
   if (tone.kind === "hot") return { stroke: heat[tone.heat], width: 3.5 };
-  if (tone.kind === "partial") return { stroke: heat[tone.heat], width: 3.5, dash: [9, 6] };
+  if (tone.kind === "partial")
+    return { stroke: heat[tone.heat] ?? colours.faint, width: 3.5, dash: [9, 6] };
   if (tone.kind === "still")
     return { stroke: colours.faint, width: 2.5, dash: [1, 4], cap: "round" };
   if (tone.kind === "broken") return { stroke: colours.alarm, width: 4, dash: [7, 3] };
@@ -91,6 +92,8 @@ function drawSmall(
         fill: ink.fill,
         stroke: worth.stroke,
         width: Math.min(3.5 * Math.max(1, 0.35 / scale), rect.height / 3),
+        dash: scale < VISIBLE ? undefined : worth.dash,
+        cap: worth.cap,
       }
     : { fill: ink.fill, stroke: ink.stroke, width: ink.width };
   if (mark.role === "op" && look.culprit(mark)) {
