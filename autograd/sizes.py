@@ -35,10 +35,10 @@ BINS = 2 * SIDE + 2
 
 def norm(x: Any) -> float:
     """The Euclidean norm of a flat array; squares beyond single precision are taken again."""
-    square = float(x.dot(x))
+    square = (x @ x).item()
     if square in (0.0, inf) and x.dtype.itemsize < 8:
         wide = x.astype("float64")
-        square = float(wide.dot(wide))
+        square = (wide @ wide).item()
     return sqrt(square) if square >= 0 else square
 
 
@@ -184,7 +184,7 @@ def _address(x: Any) -> int:
 
 
 def _zeros(x: Any) -> float:
-    return int(namespaces[type(x)].count_nonzero(x == 0)) / x.size if x.size else 0.0
+    return (x == 0).sum().item() / x.size if x.size else 0.0
 
 
 def _told(row: Any) -> str:

@@ -8,6 +8,7 @@ activation let none through.
 from __future__ import annotations
 
 from collections import deque
+from json import dumps
 from typing import Any
 
 from autograd.node import Node
@@ -39,6 +40,8 @@ class Probe:
     def __init__(self) -> None:
         self.trace: dict[str, Any] = {}
         self.keys: list[str] = []
+        self.quoted: list[str] = []
+        """The keys as JSON."""
         self.ops: list[str] = []
         self.activations: list[dict[str, str]] = []
         self.places: list[int] = []
@@ -54,6 +57,7 @@ class Probe:
         ops = _ops(in_order(loss))
         self.trace = trace.plain()
         self.keys, self.ops = [node.key for node in trace.nodes], ops
+        self.quoted = [dumps(key) for key in self.keys]
         self.places = [
             i
             for i, node in enumerate(trace.nodes)
@@ -73,8 +77,8 @@ class Probe:
         if _ops(nodes) != self.ops:
             return None
         sizes = [
-            f'"{key}":{number(_norm(node._grad))}'
-            for key, node in zip(self.keys, nodes, strict=True)
+            f"{key}:{number(_norm(node._grad))}"
+            for key, node in zip(self.quoted, nodes, strict=True)
             if node._grad is not None and not isinstance(node, Bundle)
         ]
         told = [self._activation(i, nodes[at]) for i, at in enumerate(self.places)]
@@ -93,9 +97,8 @@ class Probe:
             "mean": y.mean(dtype="float32"),
             "std": y.std(dtype="float32"),
         }
-        return (
-            f"{{{','.join(f'{chr(34)}{k}{chr(34)}:{number(float(v))}' for k, v in facts.items())}}}"
-        )
+        told = [f'"{key}":{number(x.item())}' for key, x in facts.items()]
+        return f"{{{','.join(told)}}}"
 
 
 def _ops(nodes: list[Node]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import autograd
+import backends
 import nn
 from autograd import Tensor
 from nn.watch.run import Run
@@ -504,3 +505,36 @@ def test_two_runs_are_compared() -> None:
 def test_damaged_lines_are_passed_over() -> None:
     lines = ['{"step":0,"loss":1}', "nonsense", "[]", '{"loss":2}', '{"step":0,"logs":{"a":1}}']
     assert frames_of(lines) == [{"step": 0, "loss": 1, "logs": {"a": 1}}]
+
+
+def test_arrays_on_a_device_are_recorded_without_a_hidden_transfer() -> None:
+    with backends.using("strict"):
+        model = nn.Sequential([nn.Dense(8, activation="relu"), nn.Dense(3, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        random = np.random.default_rng(0)
+        x, y = random.normal(size=(64, 4)).astype("float32"), random.integers(0, 3, 64)
+        run = nn.Record(every=2)
+        model.fit(x, y, epochs=3, callbacks=[run], verbose=0)
+    assert not run.header["notes"]
+    assert all(size > 0 for size in run.frames[-1]["gradient"])
+    assert run.header["trace"]["nodes"]
+
+
+def test_names_with_quotes_are_written_as_json_has_them() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True, name='a "b" \\ c')
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            self.w = w
+
+        def __call__(self, x: Tensor) -> Tensor:
+            return x * self.w
+
+    model = Model()
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    with nn.record(model, optimizer, every=1) as run:
+        for _ in range(30):
+            (model(Tensor([1.0, 2.0])) ** 2).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert len(run.frames) == 30
