@@ -246,7 +246,9 @@ def test_the_theme_follows_the_system_until_it_is_chosen(opened: Opened) -> None
     assert page.evaluate("glassgrad.state().theme") == "light"
     assert page.evaluate(paper) != dark
     page.emulate_media(color_scheme="light")
+    page.wait_for_timeout(100)
     page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(100)
     assert page.evaluate("glassgrad.state().theme") == "light"
 
 
