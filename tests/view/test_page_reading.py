@@ -266,6 +266,22 @@ def test_the_drawing_is_downloaded_as_svg(opened: Opened, tmp_path: Path) -> Non
     assert "138.8338" in " ".join(texts)
 
 
+def test_the_outline_moves_the_drawing_aside_until_somebody_else_has(opened: Opened) -> None:
+    page = opened(explore(graphs.mlp()))
+    button = page.get_by_role("button", name="Outline")
+    button.click()
+    outline = page.locator("nav.outline").bounding_box()
+    right = outline["x"] + outline["width"]
+    until(page, f"glassgrad.state().offset[0] > {right}")
+    button.click()
+    until(page, f"glassgrad.state().offset[0] < {right}")
+    page.evaluate("glassgrad.pan(5, 5)")
+    offset = page.evaluate("glassgrad.state().offset")
+    button.click()
+    page.wait_for_timeout(100)
+    assert page.evaluate("glassgrad.state().offset") == offset
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])
 def test_nothing_sticks_out_of_the_window(opened: Opened, size: tuple[int, int]) -> None:
     page = opened(explore(graphs.gpt()), size)
