@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import autograd
+import backends
 import nn
 from autograd import Tensor, Value, explore
 from autograd.view import GraphTrace, Page
@@ -142,3 +143,14 @@ def test_a_notebook_shows_it_in_a_frame_that_can_do_nothing_else() -> None:
 def test_what_was_not_computed_is_refused() -> None:
     with pytest.raises(TypeError, match="expected a Value or Tensor"):
         explore([1, 2, 3])
+
+
+def test_arrays_on_a_device_are_looked_at_without_a_hidden_transfer() -> None:
+    with backends.using("strict"):
+        net = nn.Sequential([nn.Conv2D(2, 3, activation="relu"), nn.Flatten(), nn.Dense(2)])
+        loss = (net(autograd.ones((2, 5, 5, 1))) ** 2).mean()
+        page = explore(loss)
+        value, _ = autograd.source(loss).run()
+    assert page.traces[0].made["backend"] == "strict"
+    assert page.traces[0].events
+    assert value == pytest.approx(loss.item())

@@ -117,12 +117,15 @@ class Captured:
         for told in self.told:
             told.grad = None
         events, so_far = [], _SoFar(self.preview)
-        for node, g, added in backward(self.root, seed, self.nodes):
-            if not isinstance(node, Bundle):
-                self.told[self.number[node]].grad = datum(g, self.preview)
-            if node.op is not None:
-                parts = [so_far.add(self.number[one.input], *one) for one in added]
-                events.append(Event(self.number[node], parts))
+        try:
+            for node, g, added in backward(self.root, seed, self.nodes):
+                if not isinstance(node, Bundle):
+                    self.told[self.number[node]].grad = datum(g, self.preview)
+                if node.op is not None:
+                    parts = [so_far.add(self.number[one.input], *one) for one in added]
+                    events.append(Event(self.number[node], parts))
+        except ArithmeticError as error:  # single numbers refuse what arrays turn into inf and NaN
+            self._say(f"The backward pass ends early: {error}.")
         so_far.close()
         return events
 
