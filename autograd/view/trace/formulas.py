@@ -30,7 +30,6 @@ PAPER: dict[str, list[str | None]] = {
     "affine": ["g @ w.T", "x.T @ g", "sum(g, axis=0)"],
     "power": ["g * n * x ** (n - 1)"],
     "clip": ["where((low <= x) & (x <= high), g, 0)"],
-    "power": ["g * n * x ** (n - 1)"],
     "mean": ["g / size(x) * size(z)"],
     "var": ["g * 2 * (x - mean(x)) / (size(x) / size(z) - ddof)"],
     "concatenate": ["the part of g that came from it"],
