@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -178,6 +178,22 @@ def add(arena: Arena) -> list[Line]:
     return lines
 
 
+def recorded(arena: Arena) -> list[Line]:
+    """What recording a training costs it, of the processor's time; one thread, so none waits."""
+    lines, arena = [], replace(arena, threads=1)
+    for net in ("mlp", "cnn", "lstm", "gpt"):
+        for way in ("eager", "compiled"):
+            entry = Entry("Glassgrad", f"recorded:glassgrad:{net}:{way}")
+            timing = arena.compete([entry])[entry.name]
+            above = median(sample["seconds"] / sample["without"] for sample in timing.samples) - 1
+            lines.append(Line(
+                f"fit with nn.Record(every=10) above without, {way} {net}", f"{above:.1%}",
+                "≤ 5%", above <= 0.05, f"a step without {duration(timing['without'])}",
+                ratio=1 + above, samples={entry.name: timing.samples}, threads=1,
+            ))  # fmt: skip
+    return lines
+
+
 def chain(arena: Arena) -> list[Line]:
     """A million nodes, one on the other, at the default recursion limit."""
     lines = []
@@ -250,6 +266,7 @@ ROWS: dict[str, Callable[[Arena], list[Line]]] = {
     "gpt": partial(network, net="gpt", title="gpt: 4 layers of 128, context 64, batch 16"),
     "fit": fit,
     "add": add,
+    "recorded": recorded,
     "chain": chain,
     "leftovers": leftovers,
     "import": imports,

@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nn
@@ -204,3 +205,31 @@ def test_a_machine_without_fonts_still_draws_text() -> None:
     without = resvg.svg_to_bytes(svg_string=svg, **bare)
     drawn = resvg.svg_to_bytes(svg_string=svg, font_dirs=list(map(str, _fonts())), **bare)
     assert len(bytes(drawn)) > 1.5 * len(bytes(without))  # blank boxes are small
+
+
+def gpt_loss() -> Tensor:
+    model = nn.models.GPT(vocabulary=11, context=6, width=8, layers=4, heads=2)
+    loss = (model(np.zeros((2, 6), int)) ** 2).mean()
+    loss.backward(retain_graph=True)
+    return loss
+
+
+def test_modules_fold_and_what_is_alike_is_one_box() -> None:
+    drawn = draw(gpt_loss(), depth=1).picture
+    (blocks,) = [box for box in drawn.boxes if "×4" in box.lines[0]]
+    assert blocks.lines == ("TransformerBlock ×4", "2×6×8 → 2×6×8", "80 operations")
+    assert blocks.tone is not None
+    assert [cluster.title for cluster in drawn.clusters] == ["GPT"]
+    assert sum(arrow.head == blocks.key for arrow in drawn.arrows) == 1
+
+
+def test_folding_everything_leaves_what_is_outside() -> None:
+    drawn = draw(gpt_loss(), depth=0).picture
+    assert not drawn.clusters
+    assert [box.lines[0] for box in drawn.boxes if box.kind != "op"][1] == "GPT"
+    assert len(draw(gpt_loss(), depth=99).picture.boxes) == len(draw(gpt_loss()).picture.boxes)
+
+
+def test_a_value_used_twice_by_one_operation_has_two_arrows() -> None:
+    x = Value(3.0)
+    assert len(draw(x * x).picture.arrows) == 3

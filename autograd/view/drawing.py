@@ -44,7 +44,9 @@ class Drawing:
         return f"<Drawing of {len(self.picture.boxes)} boxes: save('graph.svg') to look at it>"
 
 
-def draw(*roots: Node, rankdir: Rankdir = "LR", wrap: float | None = None) -> Drawing:
+def draw(
+    *roots: Node, rankdir: Rankdir = "LR", wrap: float | None = None, depth: int | None = None
+) -> Drawing:
     """Draw all that these nodes were computed from, with data, gradients and modules.
 
     >>> from autograd import Value
@@ -56,8 +58,10 @@ def draw(*roots: Node, rankdir: Rankdir = "LR", wrap: float | None = None) -> Dr
 
     Needs nothing but Python.  Gradients that were not computed are shown as "—".  A long drawing
     continues in a new row, after `wrap` pixels if that is given (900 suits a column of text).
+    What lies deeper than `depth` calls of modules is folded to a box per call, of calls in a row
+    that compute the same to one: `draw(loss, depth=1)` shows a GPT's blocks as "×12".
     """
-    return Drawing(_picture(roots, rankdir, sys._getframe(1)), wrap)
+    return Drawing(_picture(roots, rankdir, sys._getframe(1), depth), wrap)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: Rankdir = "LR") -> graphviz.Digraph:
@@ -71,7 +75,9 @@ def draw_dot(root: Node, format: str = "svg", rankdir: Rankdir = "LR") -> graphv
     return NotebookDigraph.of(_picture((root,), rankdir, sys._getframe(1)), format)
 
 
-def _picture(roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType) -> Picture:
+def _picture(
+    roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType, depth: int | None = None
+) -> Picture:
     if len(roots) == 1 and hasattr(roots[0], "_picture_"):
         return roots[0]._picture_(rankdir)  # type: ignore[no-any-return]
     for root in roots:
@@ -80,4 +86,4 @@ def _picture(roots: tuple[Any, ...], rankdir: Rankdir, frame: FrameType) -> Pict
                 f"draw: expected a Value or Tensor that was computed, got {type(root).__name__}. "
                 "For a model, draw its loss or its output: draw(model(x))."
             )
-    return picture(*roots, rankdir=rankdir, frame=frame)
+    return picture(*roots, rankdir=rankdir, depth=depth, frame=frame)

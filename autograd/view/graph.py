@@ -11,6 +11,7 @@ from types import FrameType
 
 from ..errors import GraphError
 from ..node import Node, history
+from .folded import Group, fold
 from .picture import Arrow, Box, Cluster, Picture, Rankdir
 from .trace import GraphTrace
 from .trace.model import Datum, Scope, Stats, TraceNode
@@ -24,10 +25,16 @@ MISSING = "—"
 """What stands for a gradient that was not computed: never 0, which would look like one."""
 
 
-def picture(*roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = None) -> Picture:
+def picture(
+    *roots: Node,
+    rankdir: Rankdir = "LR",
+    depth: int | None = None,
+    frame: FrameType | None = None,
+) -> Picture:
     """The picture of all that the roots were computed from.
 
-    Nodes that have no better name get that of a variable of `frame`.
+    What lies deeper than `depth` calls of modules is folded.  Nodes that have no better name get
+    that of a variable of `frame`.
     """
     count = len(history(*roots))
     if count > LIMIT:
@@ -36,23 +43,35 @@ def picture(*roots: Node, rankdir: Rankdir = "LR", frame: FrameType | None = Non
             "look at. Draw a part of it: a node further back, or the same model on fewer samples; "
             "explore() folds modules."
         )
-    return pictured(GraphTrace.still(*roots, frame=frame), rankdir)
+    return pictured(GraphTrace.still(*roots, frame=frame), rankdir, depth)
 
 
-def pictured(trace: GraphTrace, rankdir: Rankdir = "LR") -> Picture:
-    """The picture of a trace."""
+def pictured(trace: GraphTrace, rankdir: Rankdir = "LR", depth: int | None = None) -> Picture:
+    """The picture of a trace, with what lies deeper than `depth` calls folded."""
     boxes: list[Box] = []
     arrows: list[Arrow] = []
+    drawn: set[Arrow] = set()  # into boxes that stand for many
+    folded = fold(trace, depth)
+    stand = [folded[i].key if i in folded else str(i) for i in range(len(trace.nodes))]
     for i, node in enumerate(trace.nodes):
         key, pill = str(i), f"{i} {node.op}"
+        group = folded.get(i)
+        if group is not None:
+            if i == group.nodes[0]:
+                boxes.append(_folded(group, trace))
+            inner = [x for x in node.inputs if stand[x] != group.key]
+            into = [Arrow(_tail(x, stand, trace), group.key) for x in inner]
+            arrows += [arrow for arrow in dict.fromkeys(into) if arrow not in drawn]
+            drawn.update(into)
+            continue
         cluster = trace.scopes[node.scope].key if node.scope >= 0 else None
         several = bool(node.parts)
         if node.op == "part":
-            arrows.append(Arrow(f"{node.inputs[0]} {trace.nodes[node.inputs[0]].op}", key))
+            arrows.append(Arrow(_tail(node.inputs[0], stand, trace), key))
         elif node.op:
             symbol = node.symbol or trace.ops[node.op].symbol
             boxes.append(Box(pill, "op", (symbol,), cluster, tooltip=_tell(node, trace)))
-            arrows += [Arrow(str(x), pill) for x in node.inputs]
+            arrows += [Arrow(stand[x], pill) for x in node.inputs]
             if not several:
                 arrows.append(Arrow(pill, key))
         if several:  # its results are boxes of their own
@@ -68,9 +87,29 @@ def pictured(trace: GraphTrace, rankdir: Rankdir = "LR") -> Picture:
             )
         )
     clusters = [_cluster(scope, trace) for scope in trace.scopes]
+    shown = {box.cluster for box in boxes}
+    for frame in reversed(clusters):
+        if frame.key in shown:
+            shown.add(frame.parent)
+    clusters = [frame for frame in clusters if frame.key in shown]
     return Picture(
         tuple(boxes), tuple(arrows), tuple(clusters), rankdir, tone_label="gradient size"
     )
+
+
+def _tail(x: int, stand: list[str], trace: GraphTrace) -> str:
+    """The box that an arrow from a node begins at: of several results, their operation's pill."""
+    if stand[x] != str(x) or not trace.nodes[x].parts:
+        return stand[x]
+    return f"{x} {trace.nodes[x].op}"
+
+
+def _folded(group: Group, trace: GraphTrace) -> Box:
+    """The box of a group, with the largest gradient inside as its colour."""
+    nodes = [trace.nodes[i] for i in group.nodes]
+    tones = [tone for node in nodes if (tone := _tone(node.grad)) is not None]
+    worst = nan if any(isnan(tone) for tone in tones) else max(tones, default=None)
+    return Box(group.key, "value", group.words(trace), group.cluster, worst, nodes[0].where)
 
 
 def _cluster(scope: Scope, trace: GraphTrace) -> Cluster:

@@ -6,7 +6,7 @@
 >>> # run.explore()
 """
 
-from .record import Record, record
+from .recorder import Record, record
 from .run import Run, load
 
 __all__ = ["Record", "Run", "load", "record"]

@@ -6,7 +6,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from .record import Record
+from .recorder import Record
 from .run import Run
 from .server import Server, follow
 from .store import Folder

@@ -50,7 +50,7 @@ class Probe:
         from autograd.view.trace import GraphTrace
         from autograd.view.trace.capture import in_order
 
-        trace = GraphTrace.of(loss, preview=0)
+        trace = GraphTrace.still(loss)
         ops = _ops(in_order(loss))
         self.trace = trace.plain()
         self.keys, self.ops = [node.key for node in trace.nodes], ops

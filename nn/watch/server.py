@@ -148,7 +148,9 @@ class Server(ThreadingHTTPServer):
                 "Another program may use it; port 0 takes any that is free."
             ) from None
         self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
-        self.thread = Thread(target=self.serve_forever, name="glassgrad server", daemon=True)
+        self.thread = Thread(
+            target=self.serve_forever, args=(0.1,), name="glassgrad server", daemon=True
+        )
         self.thread.start()
 
     @property

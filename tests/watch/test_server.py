@@ -20,7 +20,7 @@ from nn.watch.live import serve
 from nn.watch.server import Server, follow
 from nn.watch.store import FRAMES, Folder, Memory
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 HEADER = {"format": "glassgrad-run", "version": 1, "title": "m", "every": 1, "parameters": []}
 
 
