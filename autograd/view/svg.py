@@ -149,6 +149,9 @@ def _box(box: Box, rect: Rect, scale: Scale) -> str:
 _DECADES = 8.0
 """Decades of gradient that the colours tell apart."""
 
+_BELOW = 0.05
+"""The share of numbers that may lie below the scale: a few that are nearly 0 do not stretch it."""
+
 
 class Scale:
     """The steps of colour for the tones of a picture, from least to most.
@@ -159,12 +162,13 @@ class Scale:
 
     def __init__(self, picture: Picture) -> None:
         tones = [box.tone for box in picture.boxes if box.tone is not None]
-        finite = [tone for tone in tones if isfinite(tone)]
-        self.high = max(finite, default=0.0)
-        self.low = max(min(finite, default=0.0), self.high - _DECADES)
+        finite = sorted(tone for tone in tones if isfinite(tone)) or [0.0]
+        self.high = finite[-1]
+        self.low = max(finite[int(_BELOW * len(finite))], self.high - _DECADES)
+        self.below = finite[0] < self.low
         spare = max(0.0, 1.0 - (self.high - self.low)) / 2
         self.low, self.high = self.low - spare, self.high + spare
-        self.hot = bool(finite)
+        self.hot = any(isfinite(tone) for tone in tones)
         self.still = -inf in tones
         self.broken = any(tone != -inf and not isfinite(tone) for tone in tones)
 
@@ -188,7 +192,8 @@ def _key(picture: Picture, scale: Scale) -> Iterator[tuple[float, str]]:
             swatch = _rectangle(Rect(1, -7, 24, 14), RADIUS[kind], ' class="shape"')
             yield _entry(f'<g class="{kind}">{swatch}</g>', 25.0, kind)
     if scale.hot:
-        low, high = f"{10**scale.low:.3g}", f"{10**scale.high:.3g}"
+        low = f"{'≤ ' * scale.below}{10**scale.low:.3g}"
+        high = f"{10**scale.high:.3g}"
         start = width(f"{picture.tone_label}  {low}", "word") + 8
         steps = "".join(
             f'<rect class="h{i}" x="{_n(start + 14 * i)}" y="-6" width="14" height="12"/>'

@@ -186,6 +186,8 @@ def test_the_first_number_that_is_not_finite_is_named(opened: Opened) -> None:
     page = opened(told)
     (culprit,) = [node.key for node in told.traces[0].nodes if node.op == "log"]
     assert page.evaluate("glassgrad.state().trouble") == culprit
+    assert gradients(page)["x"] == "nan"  # not the norm of what is finite
+    assert "nan or ∞" in page.locator(".legend").inner_text()
     banner = page.locator(".banner").inner_text()
     assert "first appears in" in banner
     assert "graphs.py" in banner

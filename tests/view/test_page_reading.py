@@ -246,7 +246,9 @@ def test_the_theme_follows_the_system_until_it_is_chosen(opened: Opened) -> None
     assert page.evaluate("glassgrad.state().theme") == "light"
     assert page.evaluate(paper) != dark
     page.emulate_media(color_scheme="light")
+    page.wait_for_timeout(100)
     page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(100)
     assert page.evaluate("glassgrad.state().theme") == "light"
 
 
@@ -262,6 +264,22 @@ def test_the_drawing_is_downloaded_as_svg(opened: Opened, tmp_path: Path) -> Non
     texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a", "b", "c", "relu", "+"} <= set(texts)
     assert "138.8338" in " ".join(texts)
+
+
+def test_the_outline_moves_the_drawing_aside_until_somebody_else_has(opened: Opened) -> None:
+    page = opened(explore(graphs.mlp()))
+    button = page.get_by_role("button", name="Outline")
+    button.click()
+    outline = page.locator("nav.outline").bounding_box()
+    right = outline["x"] + outline["width"]
+    until(page, f"glassgrad.state().offset[0] > {right}")
+    button.click()
+    until(page, f"glassgrad.state().offset[0] < {right}")
+    page.evaluate("glassgrad.pan(5, 5)")
+    offset = page.evaluate("glassgrad.state().offset")
+    button.click()
+    page.wait_for_timeout(100)
+    assert page.evaluate("glassgrad.state().offset") == offset
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])

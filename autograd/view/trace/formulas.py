@@ -31,7 +31,9 @@ PAPER: dict[str, list[str | None]] = {
     "power": ["g * n * x ** (n - 1)"],
     "clip": ["where((low <= x) & (x <= high), g, 0)"],
     "mean": ["g / size(x) * size(z)"],
+    "var": ["g * 2 * (x - mean(x)) / (size(x) / size(z) - ddof)"],
     "concatenate": ["the part of g that came from it"],
+    "part": ["g, for this one of the results"],
     "dot": ["g, times the other factor: x for a weight w, w for an input x, 1 for b"],
     "max": ["where(x == z, g, 0), shared where several are largest"],
     "min": ["where(x == z, g, 0), shared where several are smallest"],
@@ -93,6 +95,8 @@ def _joint(op: Op, rule: Callable[..., Any]) -> list[str | None]:
         if len(own) == count or op.variadic and len(own) == count - 1:
             told = [_told(op, rule, x) for x in own]
             return [*told, *[None] * (count - len(own))]
+        if own != returned.elts:  # the gradients are those that one function gives
+            returned = next(x.value for x in returned.elts if isinstance(x, ast.Starred))
     return [_told(op, rule, returned)] * count
 
 
@@ -120,6 +124,9 @@ class _Renamed(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self.names.get(node.id, node.id.lstrip("_")))
+
+    def visit_Starred(self, node: ast.Starred) -> Any:
+        return self.visit(node.value)
 
 
 def _returned(tree: ast.Lambda | ast.FunctionDef) -> ast.expr | None:

@@ -7,6 +7,7 @@ field that has its default is left out, and a number that is none is "nan", "inf
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cache
 from math import isfinite, isnan
 from typing import Any, Literal, TypeAlias
 
@@ -166,18 +167,32 @@ class Excerpt:
 
 def plain(x: Any) -> Any:
     """What JSON can say: without defaults, and with words for numbers that are none."""
+    if x.__class__ in WORDS:
+        return x
     if isinstance(x, float):
         return x if isfinite(x) else "nan" if isnan(x) else "inf" if x > 0 else "-inf"
-    if is_dataclass(x):
-        told = {}
-        for f in fields(x):
-            value = getattr(x, f.name)
-            default = f.default if f.default_factory is MISSING else f.default_factory()
-            if value is not default and value != default:
-                told[f.name] = plain(value)
-        return told
-    if isinstance(x, dict):
-        return {key: plain(value) for key, value in x.items()}
     if isinstance(x, (list, tuple)):
         return [plain(value) for value in x]
-    return x
+    if isinstance(x, dict):
+        return {key: plain(value) for key, value in x.items()}
+    if not is_dataclass(x):
+        return x
+    values = ((name, getattr(x, name), default) for name, default in _defaults(x.__class__))
+    return {
+        name: plain(value)
+        for name, value, default in values
+        if value is not default and value != default
+    }
+
+
+WORDS = frozenset({int, str, bool, type(None)})
+"""What is plain as it is."""
+
+
+@cache
+def _defaults(kind: Any) -> list[tuple[str, Any]]:
+    """The fields of a dataclass, and what they are unless somebody says otherwise."""
+    return [
+        (f.name, f.default if f.default_factory is MISSING else f.default_factory())
+        for f in fields(kind)
+    ]

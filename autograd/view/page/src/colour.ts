@@ -18,6 +18,8 @@ export const MEASURES: { [measure in Measure]: string } = {
 
 /** Decades of gradient that the colours tell apart. */
 const DECADES = 8;
+/** The share of numbers that may lie below the scale: a few that are nearly 0 do not stretch it. */
+const BELOW = 0.05;
 const HEATS = 9;
 
 export const NO_TONE: Tone = { kind: "none" };
@@ -25,6 +27,8 @@ export const NO_TONE: Tone = { kind: "none" };
 export class Scale {
   low = 0;
   high = 1;
+  /** Whether there are smaller ones than the scale tells apart. */
+  private below = false;
 
   constructor(
     readonly measure: Measure,
@@ -34,12 +38,11 @@ export class Scale {
     const found = graph.nodes.map((node) =>
       measure === "held" ? (node.held ?? 0) : size(node.grad),
     );
-    const logs = found.filter((x): x is number => !!x && Number.isFinite(x)).map(Math.log10);
-    this.high = logs.reduce((a, b) => Math.max(a, b), logs[0] ?? 0);
-    this.low = Math.max(
-      logs.reduce((a, b) => Math.min(a, b), logs[0] ?? 0),
-      this.high - DECADES,
-    );
+    const sizes = found.filter((x): x is number => !!x && Number.isFinite(x));
+    const logs = Float64Array.from(sizes, Math.log10).sort();
+    this.high = logs.at(-1) ?? 0;
+    this.low = Math.max(logs[Math.floor(BELOW * logs.length)] ?? 0, this.high - DECADES);
+    this.below = logs[0] < this.low;
     const spare = Math.max(0, 1 - (this.high - this.low)) / 2;
     this.low -= spare;
     this.high += spare;
@@ -49,7 +52,7 @@ export class Scale {
   get ends(): [string, string] {
     if (this.measure === "zeros") return ["0 %", "100 %"];
     const say = (x: number) => (this.measure === "held" ? bytes(Math.round(x)) : round(x));
-    return [say(10 ** this.low), say(10 ** this.high)];
+    return [(this.below ? "≤ " : "") + say(10 ** this.low), say(10 ** this.high)];
   }
 
   /** The ring for a gradient (or, of `held`, a number of bytes). */

@@ -73,6 +73,8 @@ async function start(): Promise<void> {
   const margins = () => {
     const wide = field.clientWidth > NARROW;
     const open = outline.element.offsetWidth > 1;
+    const was = stage.viewport.margins.left;
+    const fitted = stage.viewport.untouched;
     field.classList.toggle("outlined", open);
     Object.assign(stage.viewport.margins, {
       left: open && wide ? outline.element.offsetWidth : 0,
@@ -83,6 +85,7 @@ async function start(): Promise<void> {
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
       ),
     });
+    if (fitted && was !== stage.viewport.margins.left) stage.fit();
   };
   const watcher = new ResizeObserver(margins);
   for (const panel of [side, outline.element, warning, colours]) watcher.observe(panel);

@@ -54,6 +54,7 @@ export class Outline {
   private row(item: Item): HTMLElement {
     const { graph, fold } = this.app.sheet.value;
     const group = item.kind !== "node";
+    const symbol = !group && graph.nodes[item.index].op ? graph.symbol(item.index) : "";
     const row = h(
       "li",
       {
@@ -67,11 +68,7 @@ export class Outline {
       },
       h("span", { class: "twig", "aria-hidden": "true" }),
       h("span", { class: "what" }, item.title),
-      h(
-        "span",
-        { class: "said number" },
-        group ? "" : graph.nodes[item.index].op ? graph.symbol(item.index) : "",
-      ),
+      h("span", { class: "said number" }, item.title.startsWith(symbol) ? "" : symbol),
     );
     this.rows.set(item, row);
     return row;

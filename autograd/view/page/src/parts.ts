@@ -64,7 +64,7 @@ export function datum(app: App, x: Stats | Num, says: string): HTMLElement {
   }
   box.append(
     facts([
-      ["norm", num(x.norm)],
+      [bad ? "finite norm" : "norm", num(x.norm)],
       ["mean ± std", `${short(x.mean)} ± ${short(x.std)}`],
       ["range", `${short(x.min)} … ${short(x.max)}`],
       ["zeros", percent(x.zeros)],

@@ -26,6 +26,7 @@ export class Viewport {
   private travelled = 0;
   private lastTap = { time: 0, x: 0, y: 0 };
   private gliding = 0;
+  private fitted: [number, number, number] | null = null;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(
@@ -94,12 +95,15 @@ export class Viewport {
       SMALLEST,
       Math.min(FIT_MOST, (width - 48) / rect.width, (height - 48) / rect.height),
     );
-    this.go(
-      left + width / 2 - (rect.x + rect.width / 2) * scale,
-      top + height / 2 - (rect.y + rect.height / 2) * scale,
-      scale,
-      glide,
-    );
+    const x = left + width / 2 - (rect.x + rect.width / 2) * scale;
+    const y = top + height / 2 - (rect.y + rect.height / 2) * scale;
+    this.fitted = [x, y, scale];
+    this.go(x, y, scale, glide);
+  }
+
+  /** Whether the reader has left everything as it was fitted. */
+  get untouched(): boolean {
+    return String(this.fitted) === String([this.x, this.y, this.scale]);
   }
 
   /** Bring a rectangle into sight, moving as little as possible; `zoom` until it can be read. */

@@ -1,0 +1,80 @@
+"""Large graphs on a page: they open folded, and what is unfolded can still be read and moved.
+
+The limits are the page's own budgets, twice as wide where a busy machine would miss them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import graphs
+import pytest
+from conftest import Opened
+
+from autograd import explore
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+FEW = 120  # boxes that somebody can look at
+FRAMES = """async () => {
+    const before = glassgrad.frames.count;
+    const began = performance.now();
+    while (performance.now() - began < 1000) {
+        glassgrad.pan(3, 1);
+        await new Promise(requestAnimationFrame);
+    }
+    return (1000 * (glassgrad.frames.count - before)) / (performance.now() - began);
+}"""
+UNFOLD = """async () => {
+    glassgrad.foldAll();
+    const began = performance.now();
+    await glassgrad.unfoldAll();
+    return (performance.now() - began) / 1000;
+}"""
+
+
+def test_a_thousand_nodes_open_within_a_second(opened: Opened) -> None:
+    told = explore(graphs.chain(500))
+    took = []
+    for _ in range(3):
+        page = opened(told)
+        took.append(page.evaluate("performance.now()"))
+    assert page.evaluate("glassgrad.trace.nodes.length") == 1001
+    assert min(took) < 1000
+
+
+def test_ten_thousand_boxes_are_laid_out_and_moved(opened: Opened) -> None:
+    page = opened(explore(graphs.chain(3_400)))
+    assert boxes(page) < FEW
+    took = [page.evaluate(UNFOLD) for _ in range(2)]
+    assert boxes(page) > 10_000
+    assert min(took) < 2 * 2  # seconds
+    page.keyboard.press("0")
+    whole = max(page.evaluate(FRAMES) for _ in range(2))
+    page.evaluate("glassgrad.zoom(20)")
+    near = max(page.evaluate(FRAMES) for _ in range(2))
+    assert min(whole, near) > 30  # per second
+
+
+def test_a_chain_of_a_hundred_thousand_nodes_opens(opened: Opened) -> None:
+    page = opened(explore(graphs.chain(50_000)))
+    assert page.evaluate("glassgrad.trace.nodes.length") == 100_001
+    assert boxes(page) < FEW
+    page.evaluate("glassgrad.select('mul#25000')")
+    assert boxes(page) < 10 * FEW
+    assert page.evaluate("glassgrad.disagreements()") == []
+
+
+def test_a_network_of_65_000_numbers_opens(opened: Opened) -> None:
+    told = explore(graphs.scalar_mlp(65_000))
+    page = opened(told)
+    assert page.evaluate("glassgrad.trace.nodes.length") >= 65_000
+    assert boxes(page) < FEW
+    page.evaluate("glassgrad.goto(glassgrad.length - 5)")
+    page.evaluate("glassgrad.previous()")
+    assert page.evaluate(FRAMES) > 10
+
+
+def boxes(page: Any) -> int:
+    count: int = page.evaluate("glassgrad.state().visible.length")
+    return count
