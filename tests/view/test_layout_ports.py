@@ -152,7 +152,7 @@ def test_real_graphs(tmp_path: Path) -> None:
 
 def test_samples(tmp_path: Path) -> None:
     cases: list[Case] = [(p, wrap) for p in SAMPLES.values() for wrap in (None, inf, 600.0)]
-    cases += [(clustered(seed), (None, inf, 700.0)[seed % 3]) for seed in range(60)]
+    cases += [(clustered(seed), (None, inf, 700.0)[seed % 3]) for seed in range(20)]
     compare(cases, tmp_path)
 
 
@@ -200,4 +200,4 @@ def by_lot(seed: int) -> Picture:
 
 
 def test_pictures_by_lot(tmp_path: Path) -> None:
-    compare([(by_lot(seed), (None, 900.0, inf, 300.0)[seed % 4]) for seed in range(400)], tmp_path)
+    compare([(by_lot(seed), (None, 900.0, inf, 300.0)[seed % 4]) for seed in range(120)], tmp_path)
