@@ -37,11 +37,11 @@ class NotFinite(Why):
         return f"{self.told}{''.join(lines)}{f'{chr(10)}  {self.fix}' if self.fix else ''}"
 
 
-def find_nan(f: Callable[..., Any], *args: Any, **kwargs: Any) -> NotFinite | None:
+def find_nan(f: Callable[..., Any] | Node, *args: Any, **kwargs: Any) -> NotFinite | None:
     """The first operation in f(*args), forward or backward, that makes a NaN or an infinity.
 
-    f computes the loss; it runs operation by operation, also where it is compiled, and afterwards
-    leaves and random stream are as before.  Gradients are those of all leaves that require one
+    f computes the loss, or is one whose graph is still there.  A function runs operation by
+    operation, also where it is compiled, and afterwards leaves and random stream are as before.  Gradients are those of all leaves that require one
     or, where none does, of the arguments.  None where everything that comes out is finite.
 
     >>> from autograd import Tensor, find_nan, where
@@ -52,6 +52,8 @@ def find_nan(f: Callable[..., Any], *args: Any, **kwargs: Any) -> NotFinite | No
     >>> print(found.fix)
     Choose before: ok = x > 0; where(ok, sqrt(where(ok, x, 1)), 0).
     """
+    if isinstance(f, Node):
+        return first_not_finite([f])
     seen = watched.run(f, *args, **kwargs)
     if not any(y.requires_grad for y in seen.outputs):
         leaves = [_variable(x) for x in flatten(args)]

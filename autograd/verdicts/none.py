@@ -13,7 +13,7 @@ from ..reverse import freed_at
 from . import watched
 from .watched import Seen
 from .ways import carried_by, has_rule
-from .words import Why, Words
+from .words import Why, Words, checked
 
 __all__ = ["of_run", "why_none"]
 
@@ -31,6 +31,7 @@ def why_none(p: Node, loss: Node | Callable[[], Any] | None = None) -> Why:
     w: detach() (<doctest autograd.verdicts.none.why_none[2]>:1) cuts it off from the loss. \
 Leave out detach(), if w is to learn from this.
     """
+    checked(p, "why_none")
     if callable(loss) and not isinstance(loss, Node):
         return of_run(p, watched.run(loss))
     words = Words([p] if loss is None else [p, *history(loss)])

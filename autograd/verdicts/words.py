@@ -14,7 +14,7 @@ from .. import names
 from ..node import Node
 from ..several import Bundle, part
 
-__all__ = ["Why", "Words", "host", "np", "short", "warn"]
+__all__ = ["Why", "Words", "checked", "host", "np", "short", "warn"]
 
 np = backends.get("numpy")  # what is judged is judged on the host
 
@@ -35,6 +35,15 @@ class Why:
 
     def __str__(self) -> str:
         return f"{self.told} {self.fix}".rstrip()
+
+
+def checked(p: Any, who: str) -> None:
+    """A verdict is on a node."""
+    if not isinstance(p, Node):
+        raise TypeError(
+            f"{who}: expected a Tensor or Value, got {type(p).__name__}. Of a model, ask about one "
+            "parameter: model.named_parameters() lists them."
+        )
 
 
 class Words:

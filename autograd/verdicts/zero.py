@@ -11,7 +11,7 @@ from ..reverse import freed_at
 from . import watched
 from .none import why_none
 from .ways import carried_by, flowing, flows_to, hosts, nonzero
-from .words import Why, Words, host, np, short
+from .words import Why, Words, checked, host, np, short
 
 __all__ = ["why_zero"]
 
@@ -31,6 +31,7 @@ def why_zero(p: Node, loss: Node | Callable[[], Any]) -> Why:
     w: the gradient ends at relu (<doctest autograd.verdicts.zero.why_zero[2]>:1), which is 0 for \
 all 2 elements.
     """
+    checked(p, "why_zero")
     if not isinstance(loss, Node):
         return _judge(p, watched.run(loss).outputs) or why_none(p, loss)
     freed = next((x for x in history(loss) if x.inputs.__class__ is Freed), None)

@@ -205,3 +205,11 @@ def test_debug_changes_no_bit_and_says_so(capsys: pytest.CaptureFixture[str]) ->
     for p, q in zip(one.parameters(), other.parameters(), strict=True):
         np.testing.assert_array_equal(p.numpy(), q.numpy())
     assert capsys.readouterr().out.count("operation by operation") == 1
+
+
+def test_a_loss_whose_graph_is_there_needs_no_function() -> None:
+    x = Tensor([-1.0, 1.0], requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        found = find_nan(x.log().sum())
+    assert found is not None
+    assert (found.kind, found.op, found.index) == ("forward", "log", (0,))

@@ -269,3 +269,9 @@ def test_a_step_inside_the_function_is_refused() -> None:
 
     with pytest.raises(GraphError, match="takes an optimizer's step"):
         why_none(model[0].weight, step)
+
+
+@pytest.mark.parametrize("ask", [why_none, lambda p: why_zero(p, lambda: None)])
+def test_what_is_no_tensor_is_refused(ask) -> None:
+    with pytest.raises(TypeError, match="expected a Tensor or Value, got Dense"):
+        ask(nn.Dense(3))
