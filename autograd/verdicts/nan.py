@@ -41,8 +41,9 @@ def find_nan(f: Callable[..., Any] | Node, *args: Any, **kwargs: Any) -> NotFini
     """The first operation in f(*args), forward or backward, that makes a NaN or an infinity.
 
     f computes the loss, or is one whose graph is still there.  A function runs operation by
-    operation, also where it is compiled, and afterwards leaves and random stream are as before.  Gradients are those of all leaves that require one
-    or, where none does, of the arguments.  None where everything that comes out is finite.
+    operation, also where it is compiled, and afterwards leaves and random stream are as before.
+    Gradients are those of all leaves that require one or, where none does, of the arguments.
+    None where everything that comes out is finite.
 
     >>> from autograd import Tensor, find_nan, where
     >>> x = Tensor([4.0, 0.0], requires_grad=True)
