@@ -1,6 +1,6 @@
 /** What all panels share: the trace that is open, how it is folded, what is selected, and when. */
 
-import { type Measure, Scale } from "./colour";
+import { type Measure, type Overlay, Scale } from "./colour";
 import { Signal } from "./dom";
 import { Fold, START } from "./fold";
 import { Graph } from "./graph";
@@ -8,7 +8,7 @@ import { arrange } from "./arrange";
 import { Scene } from "./scene";
 import { Themes } from "./theme";
 import { Timeline } from "./timeline";
-import type { GraphTrace, Payload } from "./trace";
+import { EMPTY, type GraphTrace, type Payload } from "./trace";
 import type { Item } from "./tree";
 import { type Trouble, trouble } from "./trouble";
 
@@ -52,6 +52,8 @@ export class App {
   /** Where on the time line: see `Timeline`. */
   readonly position: Signal<number>;
   readonly measure = new Signal<Measure>("gradient");
+  /** Numbers that are shown in place of the trace's own. */
+  readonly overlay = new Signal<Overlay | null>(null);
   /** Whether steps are being looked at; else the position is the end of the time line. */
   readonly stepping = new Signal(false);
   readonly busy = new Signal("");
@@ -72,7 +74,7 @@ export class App {
     readonly home: HTMLElement,
   ) {
     this.themes = new Themes(payload.palette, home);
-    this.sheets[0] = new Sheet(payload.traces[0], this.start);
+    this.sheets[0] = new Sheet(payload.traces[0] ?? EMPTY, this.start);
     this.sheet = new Signal(this.sheets[0]);
     this.position = new Signal(this.sheets[0].timeline.length);
   }
@@ -84,6 +86,13 @@ export class App {
 
   get which(): number {
     return this.sheets.indexOf(this.sheet.value);
+  }
+
+  /** Open a trace that has only now arrived, in place of the first. */
+  async load(trace: GraphTrace): Promise<void> {
+    this.payload.traces[0] = trace;
+    this.sheets.length = 0;
+    await this.openTrace(0);
   }
 
   /** Open another trace of the page; what is selected is looked up there by name. */

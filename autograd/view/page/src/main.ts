@@ -14,7 +14,7 @@ import { Outline } from "./outline";
 import { stepPanel } from "./rule";
 import { download, svg } from "./save";
 import { Search } from "./search";
-import { sheet } from "./sheet";
+import { sheet, type Side } from "./sheet";
 import { Stage } from "./stage";
 import { tooltip } from "./tooltip";
 import { payload } from "./trace";
@@ -31,7 +31,17 @@ const SETTLED = 260;
 declare global {
   interface Window {
     glassgrad: { ready: Promise<void> } | ReturnType<typeof api>;
+    /** What a page of a training adds: see `replay/main.ts`. */
+    glassgradReplay?: (page: Parts) => object;
   }
+}
+
+/** The parts of the page that others may add to. */
+export interface Parts {
+  app: App;
+  field: HTMLElement;
+  side: Side;
+  bar: HTMLElement;
 }
 
 async function start(): Promise<void> {
@@ -68,7 +78,8 @@ async function start(): Promise<void> {
     side,
     tooltip(app, field),
   );
-  home.replaceChildren(bar(app, stage, search, outline), field, live);
+  const top = bar(app, stage, search, outline);
+  home.replaceChildren(top, field, live);
   keys(app, stage, transport, search);
   const margins = () => {
     const wide = field.clientWidth > NARROW;
@@ -94,7 +105,10 @@ async function start(): Promise<void> {
     setTimeout(() => stage.reveal(item, false), SETTLED);
   });
   app.stepping.watch((stepping) => stepping && side.lift());
-  window.glassgrad = api(app, stage, window.glassgrad?.ready);
+  const made = api(app, stage, window.glassgrad?.ready);
+  if (app.payload.run || app.payload.live)
+    Object.assign(made, window.glassgradReplay?.({ app, field, side, bar: top }));
+  window.glassgrad = made;
   const room = stage.viewport.room / COMFORT;
   app.room = () => Math.max(NARROWEST, room);
   await app.arrange();
