@@ -8,7 +8,7 @@ import { arrange } from "./arrange";
 import { Scene } from "./scene";
 import { Themes } from "./theme";
 import { Timeline } from "./timeline";
-import { EMPTY, type GraphTrace, type Payload } from "./trace";
+import type { GraphTrace, Payload } from "./trace";
 import type { Item } from "./tree";
 import { type Trouble, trouble } from "./trouble";
 
@@ -74,7 +74,7 @@ export class App {
     readonly home: HTMLElement,
   ) {
     this.themes = new Themes(payload.palette, home);
-    this.sheets[0] = new Sheet(payload.traces[0] ?? EMPTY, this.start);
+    this.sheets[0] = new Sheet(payload.traces[0], this.start);
     this.sheet = new Signal(this.sheets[0]);
     this.position = new Signal(this.sheets[0].timeline.length);
   }

@@ -81,8 +81,12 @@ async function start(): Promise<void> {
   const top = bar(app, stage, search, outline);
   home.replaceChildren(top, field, live);
   keys(app, stage, transport, search);
+  const made = api(app, stage, window.glassgrad?.ready);
+  const recorded = app.payload.run ?? app.payload.live;
+  const more = recorded && window.glassgradReplay?.({ app, field, side, bar: top });
   const margins = () => {
     const wide = field.clientWidth > NARROW;
+    const legends = [...field.querySelectorAll<HTMLElement>(".legend")];
     const open = outline.element.offsetWidth > 1;
     field.classList.toggle("outlined", open);
     Object.assign(stage.viewport.margins, {
@@ -90,7 +94,7 @@ async function start(): Promise<void> {
       right: wide ? side.offsetWidth : 0,
       bottom: wide ? 72 : field.clientHeight - side.offsetTop,
       top: Math.max(
-        wide ? 0 : colours.offsetTop + colours.offsetHeight,
+        ...(wide ? [] : legends.map((each) => each.offsetTop + each.offsetHeight)),
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
       ),
     });
@@ -105,10 +109,7 @@ async function start(): Promise<void> {
     setTimeout(() => stage.reveal(item, false), SETTLED);
   });
   app.stepping.watch((stepping) => stepping && side.lift());
-  const made = api(app, stage, window.glassgrad?.ready);
-  if (app.payload.run || app.payload.live)
-    Object.assign(made, window.glassgradReplay?.({ app, field, side, bar: top }));
-  window.glassgrad = made;
+  window.glassgrad = Object.assign(made, more);
   const room = stage.viewport.room / COMFORT;
   app.room = () => Math.max(NARROWEST, room);
   await app.arrange();

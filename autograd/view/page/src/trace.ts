@@ -179,10 +179,3 @@ export function complete(trace: GraphTrace): GraphTrace {
     }
   return trace;
 }
-
-/** In place of a trace where there is none yet. */
-export const EMPTY: GraphTrace = {
-  format: "glassgrad-trace", version: 1, title: "", kind: "tensors",
-  made: { glassgrad: "", python: "", backend: "" },
-  scopes: [], nodes: [], ops: {}, events: [], notes: [], sources: {},
-};

@@ -76,9 +76,9 @@ export function comparison(replay: Replay): HTMLElement {
     const against = replay.against.value;
     const option = (value: string | number, text: string, selected: boolean) => h("option", { value, selected }, text);
     choice.replaceChildren(
-      option("", "with nothing", !against),
-      ...(against && against !== "other" ? [option(against.step, `with step ${against.step.toLocaleString("en")}`, true)] : []),
-      ...(replay.other ? [option("other", `with the other run, ${replay.other.header.title}`, against === "other")] : []));
+      option("", "compared with nothing", !against),
+      ...(against && against !== "other" ? [option(against.step, `compared with step ${against.step.toLocaleString("en")}`, true)] : []),
+      ...(replay.other ? [option("other", `compared with the other run, ${replay.other.header.title}`, against === "other")] : []));
     choice.hidden = !against && !replay.other;
     const a = other(replay);
     for (const part of [words, list, all]) part.hidden = !a;

@@ -19,7 +19,6 @@ interface Curve {
   name: string;
   points: Points;
   colour: string;
-  dash?: number[];
 }
 
 /** The chart of the loss, and one for each other metric. */
@@ -63,18 +62,18 @@ class Loss {
     const [, blue] = area.theme.kind("parameter");
     const [, green] = area.theme.kind("input");
     this.curves = [];
-    const add = (name: string, points: Points, colour: string, dash?: number[]) => {
-      if (points.some(([, x]) => x !== null)) this.curves.push({ name, points, colour, dash });
+    const add = (name: string, points: Points, colour: string) => {
+      if (points.some(([, x]) => x !== null)) this.curves.push({ name, points, colour });
     };
-    const told = (run: Run, mine: boolean, mark: string) => {
+    const told = (run: Run, mine: boolean) => {
       const logged = run.logged();
       const points = (name: string): Points => (logged.get(name) ?? []).map(([k, x]) => [run.frames[k].step, x]);
       const main: Points = metric ? points(metric) : run.frames.map(({ step, loss }) => [step, loss === null ? null : float(loss)]);
-      add(mark || (metric ? "training" : "training"), main, mine ? blue : colours.line, mine ? undefined : [4, 3]);
+      add(mine ? "training" : "other run", main, mine ? blue : colours.line);
       if (mine) add("validation", points(`val_${metric || "loss"}`), green);
     };
-    if (replay.other) told(replay.other, false, "other run");
-    told(replay.run, true, "");
+    if (replay.other) told(replay.other, false);
+    told(replay.run, true);
     this.axis = fitting(this.curves.flatMap(({ points }) => points.map(([, x]) => x ?? NaN)));
     const keys = this.curves.length > 1 ? this.curves : [];
     this.chart.legend.replaceChildren(
@@ -94,15 +93,12 @@ class Loss {
     if (this.metric) this.axis.ticks = this.axis.ticks.filter((_, i, all) => i === 0 || i === all.length - 1);
     grid(area, this.axis, TOP, bottom);
     if (!this.metric) this.rate(area, bottom);
-    for (const { points, colour, dash } of this.curves) {
+    for (const { points, colour } of this.curves) {
       context.strokeStyle = colour;
-      context.setLineDash(dash ?? []);
-      context.globalAlpha = 1;
       context.lineWidth = 1.5;
       context.lineJoin = "round";
       line(area, points, (x) => this.y(x));
     }
-    context.setLineDash([]);
     context.lineWidth = 1;
     if (this.metric) return;
     const [first, last] = this.replay.range;

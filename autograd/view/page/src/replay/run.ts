@@ -134,7 +134,7 @@ export class Run {
 
   /** The nearest frame, not after the kth, that has this. */
   earlier(k: number, has: "probe" | "weight_hist"): Frame | null {
-    for (; k >= 0; k--) if (this.frames[k][has]) return this.frames[k];
+    for (; k >= 0; k--) if (this.frames[k]?.[has]) return this.frames[k];
     return null;
   }
 

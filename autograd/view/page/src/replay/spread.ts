@@ -5,7 +5,7 @@ import { histogram } from "../histogram";
 import { dimensions } from "../numbers";
 import type { Hist } from "../trace";
 import { type Area, Chart, type Tip, write } from "./chart";
-import { power } from "./axis";
+import { said } from "./axis";
 import type { Frame } from "./run";
 import { MEASURES, told } from "./scale";
 import type { Replay } from "./state";
@@ -117,11 +117,10 @@ class Strip {
       cell(bins, zero);
     });
     context.globalAlpha = 1;
-    const ten = (exponent: number) => Math.floor(exponent * Math.log10(2));
     const label = (text: string, y: number) => write(area, text, left - 8, y, { align: "right", number: true, size: 10.5 });
-    label(`${power(ten(last))}`, 6);
+    label(said(2 ** last), 6);
     label("0", HIGH / 2);
-    label(`−${power(ten(last))}`, HIGH - 6);
+    label(said(-(2 ** last)), HIGH - 6);
   }
 
   private read(k: number): string[] {

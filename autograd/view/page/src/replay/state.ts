@@ -78,7 +78,7 @@ export class Replay {
   /** Another header, which may bring the graph. */
   begin(header: Header): void {
     const { trace } = header;
-    const fresh = !this.app.payload.traces.length && trace !== undefined;
+    const fresh = trace !== undefined && !this.app.payload.traces[0].nodes.length;
     this.run.header = header;
     this.run.arrange(trace);
     this.rows = new Rows(this.run, this.rows);

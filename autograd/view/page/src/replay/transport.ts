@@ -9,6 +9,7 @@ import type { Replay } from "./state";
 const WHOLE = 14_000;
 const LEAST = 1000 / 60;
 const MOST = 500;
+const NARROW = 760;
 const SPEEDS = [0.5, 1, 2, 4];
 
 export class Transport {
@@ -43,7 +44,7 @@ export class Transport {
     this.slider.max = String(Math.max(0, last));
     this.slider.disabled = last < 0;
     const starts = frames.flatMap(({ epoch }, k) => (epoch !== undefined && epoch !== frames[k - 1]?.epoch ? [k] : []));
-    const apart = Math.max(1, Math.ceil(starts.length / 8));
+    const apart = Math.max(1, Math.ceil(starts.length / (innerWidth < NARROW ? 4 : 8)));
     const shown = starts.filter((_, i) => i % apart === 0);
     this.epochs.replaceChildren(...shown.map((k, i) => {
       const wide = (100 * ((shown[i + 1] ?? last + 1) - k)) / (last + 1);

@@ -6,8 +6,10 @@ import { type Area, Chart, type Tip, write } from "./chart";
 import type { Units as Facts } from "./run";
 import type { Replay } from "./state";
 
-const HIGH = 24;
 const GAP = 4;
+/** Heights of a row in px: few are high. */
+const FEW = 6;
+const [HIGH, LOW] = [24, 17];
 
 export class Units {
   readonly chart: Chart;
@@ -15,13 +17,23 @@ export class Units {
   constructor(private readonly replay: Replay, tip: Tip) {
     this.chart = new Chart(replay, {
       title: "saturated and dead units",
-      height: () => replay.run.header.activations.length * HIGH + 2,
+      height: () => replay.run.header.activations.length * this.high + 2,
       draw: (area) => this.draw(area),
       read: (k, y) => this.read(k, y),
       summary: () => this.read(replay.run.last).join("; "),
       aside: (area) => this.aside(area),
       shown: () => replay.run.header.activations.length > 0 && replay.run.frames.some(({ probe }) => probe),
     }, tip);
+  }
+
+  private get high(): number {
+    return this.replay.run.header.activations.length > FEW ? LOW : HIGH;
+  }
+
+  private get means(): string {
+    const rectifiers = this.replay.run.header.activations.map(({ kind }) => kind === "relu");
+    if (rectifiers.every(Boolean)) return "zero outputs";
+    return rectifiers.some(Boolean) ? "zero or saturated" : "saturated";
   }
 
   private name(i: number): string {
@@ -36,11 +48,11 @@ export class Units {
     const probes = frames.filter(({ probe }) => probe?.activations.length);
     const pale = `color-mix(in srgb, ${theme.colours.tint} 35%, ${theme.colours.paper})`;
     this.chart.legend.replaceChildren(
-      h("span", {}, h("i", { class: "block", style: `background:${pale}` }), "zero or saturated"),
+      h("span", {}, h("i", { class: "block", style: `background:${pale}` }), this.means),
       h("span", {}, h("i", { class: "block", style: `background:${theme.colours.back}` }), "dead units"));
     header.activations.forEach((_, i) => {
-      const bottom = (i + 1) * HIGH - 1;
-      const high = HIGH - GAP;
+      const bottom = (i + 1) * this.high - 1;
+      const high = this.high - GAP;
       write(area, this.name(i), left - 8, bottom - high / 2, { align: "right" });
       context.fillStyle = `color-mix(in srgb, ${theme.colours.tint} 6%, ${theme.colours.paper})`;
       context.fillRect(left, bottom - high, right - left, high);
@@ -68,7 +80,7 @@ export class Units {
       if (!facts) return;
       const x = facts.dead || facts.saturated;
       const { back, faint } = area.theme.colours;
-      write(area, percent(x), area.right + 7, (i + 0.5) * HIGH + 1, { number: true, size: 10.5, colour: facts.dead ? back : faint });
+      write(area, percent(x), area.right + 7, (i + 0.5) * this.high + 1, { number: true, size: 10.5, colour: facts.dead ? back : faint });
     });
   }
 
@@ -77,7 +89,7 @@ export class Units {
     const all = run.header.activations.map((_, i) => i);
     const probe = run.earlier(k, "probe");
     if (!probe) return ["not probed yet"];
-    const lines = all.filter((i) => y === undefined || i === Math.floor(y / HIGH)).map((i) => {
+    const lines = all.filter((i) => y === undefined || i === Math.floor(y / this.high)).map((i) => {
       const { kind } = run.header.activations[i];
       const { saturated, dead } = this.facts(k, i)!;
       return `${this.name(i)}: ${percent(saturated)} ${kind === "relu" ? "zero" : "saturated"}, ${percent(dead)} of units dead`;

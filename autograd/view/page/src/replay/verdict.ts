@@ -68,7 +68,7 @@ function broken(run: Run, k: number): string {
 
 function grown(run: Run, k: number): string {
   const words = [];
-  const start = recent(Math.min(2, k), (i) => read(run.frames[i].loss));
+  const start = read(run.frames[0].loss);
   const now = recent(k, (i) => read(run.frames[i].loss));
   if (k > WINDOW && start !== null && now !== null && start > 0 && now > GROWN * start)
     words.push(`The loss, about ${said(now)}, is far above where it began, ${said(start)}.`);
@@ -87,23 +87,25 @@ function faded(run: Run, k: number, layers: { name: string; parameters: number[]
   const still = layers.filter((_, i) => sizes[i] === 0);
   if (still.length && still.length < layers.length) {
     const names = still.slice(0, 3).map(({ name }) => name).join(", ");
-    return `No gradient at all reaches ${names}${still.length > 3 ? ` and ${still.length - 3} more` : ""}: it is exactly 0.`;
+    return `No gradient at all reaches the layers ${names}${still.length > 3 ? ` and ${still.length - 3} more` : ""}: it is exactly 0.`;
   }
-  if (still.length && still.length === layers.length) return "All gradients are exactly 0: nothing is learned.";
+  if (still.length && still.length === layers.length) return "The gradients of all weight matrices are exactly 0.";
   const logs = sizes.filter((x): x is number => x !== null && x > 0).map(Math.log10);
   if (logs.length < 3) return "";
   const third = Math.max(1, Math.floor(logs.length / 3));
   const middle = (some: number[]) => quantile(some.toSorted((a, b) => a - b), 0.5);
   const factor = 10 ** (middle(logs.slice(-third)) - middle(logs.slice(0, third)));
   if (factor < VANISHES || correlation(logs) < STEADY) return "";
-  return `Gradients vanish towards the input, by a factor of about ${said(Number(factor.toPrecision(1)))} from ${layers.at(-1)!.name} to ${layers[0].name}.`;
+  return `Gradients vanish towards the input, by a factor of about ${said(Number(factor.toPrecision(1)))} from layer ${layers.at(-1)!.name} to layer ${layers[0].name}.`;
 }
 
 function steps(run: Run, k: number, layers: { parameters: number[] }[]): string {
   const usual = ratio(run, k, layers);
   if (usual === null || !(run.frames[k].lr ?? 1)) return "";
-  if (usual > LARGE) return `Steps are about ${said(usual)} of the weights, far above the usual 10⁻³: a lower learning rate may help.`;
-  if (usual < SMALL) return `Steps are about ${said(usual)} of the weights, far below the usual 10⁻³: they hardly move.`;
+  if (usual > 1)
+    return `Steps are about ${said(Number(usual.toPrecision(1)))} times as large as the weights, far above the usual 10⁻³: a lower learning rate may help.`;
+  if (usual > LARGE) return `Steps are about ${said(Number(usual.toPrecision(1)))} of the weights, far above the usual 10⁻³: a lower learning rate may help.`;
+  if (usual && usual < SMALL) return `Steps are about ${said(usual)} of the weights, far below the usual 10⁻³: they hardly move.`;
   return "";
 }
 
@@ -115,16 +117,21 @@ function ratio(run: Run, k: number, layers: { parameters: number[] }[]): number 
 
 function blocked(run: Run, k: number): string {
   const probe = run.earlier(k, "probe")?.probe;
-  const words = run.header.activations.flatMap(({ name, kind }, i) => {
+  const dead: string[] = [];
+  const saturated: string[] = [];
+  run.header.activations.forEach(({ name, kind }, i) => {
     const facts = probe?.activations[i];
-    const where = `${name.split("/")[0]} (${kind})`;
-    if (!facts) return [];
-    if (facts.dead >= DEAD) return [`${percent(facts.dead)} of the units of ${where} are dead`];
-    if (kind !== "relu" && facts.saturated >= SATURATED) return [`${where} is ${percent(facts.saturated)} saturated`];
-    return [];
+    if (!facts) return;
+    const where = `${kind} ${name.split("/")[0]}`;
+    if (facts.dead >= DEAD) dead.push(`${percent(facts.dead)} of the units of ${where}`);
+    else if (kind !== "relu" && facts.saturated >= SATURATED)
+      saturated.push(`${percent(facts.saturated)} of the outputs of ${where}`);
   });
-  if (!words.length) return "";
-  return `${words.slice(0, 3).join(", ")}${words.length > 3 ? ` and ${words.length - 3} more like that` : ""}.`;
+  const list = (what: string, all: string[]) => {
+    if (!all.length) return "";
+    return `${what}: ${all.slice(0, 3).join(", ")}${all.length > 3 ? ` and ${all.length - 3} more` : ""}.`;
+  };
+  return [list("Dead", dead), list("Saturated", saturated)].filter(Boolean).join(" ");
 }
 
 function clipped(run: Run, k: number): string {
