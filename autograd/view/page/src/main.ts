@@ -110,7 +110,8 @@ async function start(): Promise<void> {
   });
   app.stepping.watch((stepping) => stepping && side.lift());
   window.glassgrad = Object.assign(made, more);
-  const room = stage.viewport.room / COMFORT;
+  let room = NARROWEST;
+  app.sheet.watch(() => (room = stage.viewport.room / COMFORT));
   app.room = () => Math.max(NARROWEST, room);
   await app.arrange();
 }

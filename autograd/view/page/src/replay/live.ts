@@ -21,7 +21,7 @@ export function follow(replay: Replay, url: string): void {
       source.addEventListener(name, (event) => act((event as MessageEvent<string>).data));
     source.onopen = () => replay.status.set(ended ? "ended" : "live");
     source.onerror = () => {
-      replay.status.set("connection lost, trying again …");
+      replay.status.set(ended ? "ended" : "connection lost, trying again …");
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN);
     };
     on("header", (data) => {

@@ -25,11 +25,9 @@ function replaying({ app, field, side, bar }: Parts): object {
   bar.querySelector("h1")!.after(modes(replay));
   keys(replay, transport);
   const show = () => {
-    const bare = app.sheet.value.graph.nodes.length === 0;
     app.home.classList.toggle("training", replay.training.value);
-    app.home.classList.toggle("bare", bare);
     if (replay.training.value && app.stepping.value) app.stopStepping();
-    app.overlay.set(replay.training.value && replay.frame && !bare ? new Paint(replay) : null);
+    app.overlay.set(replay.training.value && replay.frame ? new Paint(replay) : null);
   };
   let asked = false;
   const later = () => {
@@ -42,6 +40,7 @@ function replaying({ app, field, side, bar }: Parts): object {
   };
   for (const signal of [replay.training, replay.at, replay.version, replay.measure, replay.against, app.sheet] as { watch(f: () => void): void }[])
     signal.watch(later);
+  app.sheet.watch(({ graph }) => app.home.classList.toggle("bare", !graph.nodes.length));
   show();
   app.selected.watch((item) => {
     if (!item) return replay.row.set(null);

@@ -25,6 +25,7 @@ export function panel(replay: Replay, tip: Tip): HTMLElement {
   });
   const refresh = () => {
     const { frame, run } = replay;
+    box.classList.toggle("waiting", !frame);
     if (!frame) {
       facts.replaceChildren(h("span", { class: "faint" }, "Waiting for the first step."));
       words.textContent = "";
@@ -41,12 +42,7 @@ export function panel(replay: Replay, tip: Tip): HTMLElement {
     words.textContent = text;
     words.classList.toggle("calm", calm);
   };
-  replay.at.watch(refresh);
-  replay.version.watch(() => {
-    refresh();
-    notes.replaceChildren(...replay.run.header.notes.map((note) => h("p", { class: "note" }, note)));
-  });
-  return h("section", { class: "replaying", "aria-label": "Training" },
+  const box = h("section", { class: "replaying", "aria-label": "Training" },
     h("h2", {}, "Training", status), facts, words,
     comparison(replay),
     lossCharts(replay, tip),
@@ -55,4 +51,10 @@ export function panel(replay: Replay, tip: Tip): HTMLElement {
     new Ratios(replay, tip).chart.element,
     new Units(replay, tip).chart.element,
     notes);
+  replay.at.watch(refresh);
+  replay.version.watch(() => {
+    refresh();
+    notes.replaceChildren(...replay.run.header.notes.map((note) => h("p", { class: "note" }, note)));
+  });
+  return box;
 }

@@ -83,7 +83,9 @@ export class Replay {
     this.run.arrange(trace);
     this.rows = new Rows(this.run, this.rows);
     this.version.set(this.version.value + 1);
-    if (fresh) void this.app.load(complete(trace));
+    if (!fresh) return;
+    this.app.home.classList.remove("bare"); // makes room, of which the drawing learns in a frame
+    requestAnimationFrame(() => requestAnimationFrame(() => void this.app.load(complete(trace))));
   }
 
   fold(row: Row): void {
