@@ -5,11 +5,12 @@ status 1 and leaves its notebook as it was. What differs from run to run without
 this machine, addresses in memory, times of execution, the Python version) is not kept, so that
 the difference between two commits shows what changed.
 
-Drawings are kept as PNG: GitHub removes the style sheet from an SVG in a notebook, which leaves
-black boxes. A notebook that is run live shows the SVG.
+Drawings and pages are kept as PNG: GitHub removes the style sheet from an SVG in a notebook, which
+leaves black boxes, and a page's frame altogether. A notebook that is run live shows them.
 """
 
 import base64
+import html
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import nbformat
@@ -24,6 +26,7 @@ import resvg_py
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 # Their matrices are small: a second thread gains little, and waits where other programs compute.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -77,6 +80,8 @@ def clean(notebook: Any) -> None:
                 output.text = anonymous(output.text)
             if "image/svg+xml" in output.get("data", {}):
                 rasterise(output)
+            if "srcdoc=" in output.get("data", {}).get("text/html", ""):
+                photograph(output)
             if "image/png" in output.get("data", {}):
                 output.data["image/png"] = compact(output.data["image/png"])
             for kind, content in output.get("data", {}).items():
@@ -90,6 +95,30 @@ def rasterise(output: Any) -> None:
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=96, zoom=2, background="white"))
     output.data["image/png"] = base64.b64encode(png).decode()
     output.metadata["image/png"] = {"width": Image.open(BytesIO(png)).width // 2}
+
+
+def photograph(output: Any) -> None:
+    """Put a photograph in the place of a page, which is large and which GitHub would not show.
+
+    Without a browser only the page's text stays.
+    """
+    page = html.unescape(re.search(r'srcdoc="([^"]*)"', output.data.pop("text/html"))[1])
+    chromium = os.environ.get("GLASSGRAD_CHROMIUM") or which("chromium") or which("google-chrome")
+    if chromium is None:
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": 1100, "height": 640}, device_scale_factor=2, offline=True
+        )
+        view = context.new_page()
+        view.set_content(page)
+        view.evaluate("window.glassgrad.ready")
+        view.wait_for_timeout(400)  # what moves comes to rest
+        png = view.screenshot()
+        browser.close()
+    output.data["image/png"] = base64.b64encode(png).decode()
+    output.metadata["image/png"] = {"width": 1100}
 
 
 def compact(png: str) -> str:

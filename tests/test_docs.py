@@ -61,9 +61,12 @@ def check_promises(code: str, printed: str) -> None:
 
 
 @pytest.mark.parametrize("code", blocks(), ids=lambda code: code.strip().splitlines()[-1][:40])
-def test_code_of_the_readme(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_code_of_the_readme(
+    code: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from autograd.node import Op
 
+    monkeypatch.chdir(tmp_path)
     before = dict(Op.table)
     try:
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
@@ -73,7 +76,7 @@ def test_code_of_the_readme(code: str, capsys: pytest.CaptureFixture[str]) -> No
     check_promises(code, capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("page", ["docs/jit.md", "docs/verdicts.md"])
+@pytest.mark.parametrize("page", ["docs/jit.md", "docs/see.md", "docs/verdicts.md"])
 def test_code_of_a_page(
     page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import GraphError
-from .graph import LIMIT, SYMBOLS
+from .graph import LIMIT
 from .picture import Arrow, Box, Cluster, Kind, Picture, Rankdir
+from .trace.formulas import SYMBOLS
 
 __all__ = ["picture"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .text import MONO, SANS, SIZE
 
-__all__ = ["HEATS", "css", "palette"]
+__all__ = ["HEATS", "LIGHT", "LIGHT_HEAT", "css", "palette"]
 
 LIGHT = {
     "paper": "#ffffff",

@@ -17,7 +17,7 @@ from .picture import Box, Kind, Picture
 from .style import HEATS, css
 from .text import SIZE, fit, width
 
-__all__ = ["svg"]
+__all__ = ["Scale", "svg"]
 
 MARGIN = 22.0
 HEADING = 32.0
@@ -49,7 +49,7 @@ def svg(picture: Picture, wrap: float | None = None, key: bool = True) -> str:
     says below the drawing what its shapes and colours mean.
     """
     placed = layout(picture, wrap)
-    scale = _Scale(picture)
+    scale = Scale(picture)
     wide = max(placed.width, NARROW, width(picture.title, "title") * 16 / SIZE["title"])
     entries = list(_key(picture, scale)) if key else []
     legend, legend_high = _flow(entries, wide)
@@ -125,7 +125,7 @@ def _path(route: Route) -> str:
     return d
 
 
-def _box(box: Box, rect: Rect, scale: _Scale) -> str:
+def _box(box: Box, rect: Rect, scale: Scale) -> str:
     set_in_type = frame(box)
     told = box.tooltip or "\n".join("  ".join(row) for row in box.rows)
     parts = [
@@ -150,7 +150,7 @@ _DECADES = 8.0
 """Decades of gradient that the colours tell apart."""
 
 
-class _Scale:
+class Scale:
     """The steps of colour for the tones of a picture, from least to most.
 
     They span a decade at least, and at most those in which a difference means something: a
@@ -179,7 +179,7 @@ class _Scale:
         return ("hot", f"h{max(0, min(int(share * HEATS), HEATS - 1))}")
 
 
-def _key(picture: Picture, scale: _Scale) -> Iterator[tuple[float, str]]:
+def _key(picture: Picture, scale: Scale) -> Iterator[tuple[float, str]]:
     """The entries of the key, each with its width and drawn with its left end at (0, 0)."""
     used = {box.kind for box in picture.boxes}
     kinds: tuple[Kind, ...] = ("input", "parameter", "constant", "value", "op", "output")

@@ -56,6 +56,9 @@ class Observer(Protocol):
     def cancel(self) -> None:
         """A compiled step was not taken after all."""
 
+    def end(self) -> None:
+        """The training has ended, or was left by an error."""
+
 
 class Optimizer:
     """What optimizers share.  A subclass names its formula, its state and the formula's numbers.

@@ -67,6 +67,12 @@ class Compiled:
         """What a copy has: all but functions that were compiled for this very model."""
         return {**vars(self), "steps": None}
 
+    def build(self, model: Module, data: Data | None) -> None:
+        """Layers that wait for their first input make their weights."""
+        if data is not None and self.steps is None:
+            with no_grad(), training(False), quiet():
+                self.measure(model, data.part(0, 1))
+
     def prepare(self, model: Module, data: Data | None, *others: Data | None) -> None:
         """Look at one sample of each with the model: what cannot work fails before it begins.
 

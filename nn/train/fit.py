@@ -189,16 +189,16 @@ class Fit:
             held_out = held_out_of(
                 self, place, validation_data, batch_size, epochs, validation_steps
             )
+        if state is None or isinstance(source, Arrays):
+            compiled.prepare(
+                self, source.first(), held_out.first() if held_out is not None else None
+            )
         server = None
         if live:
             from ..watch.live import live as shown_live
 
             callbacks, server = shown_live(callbacks, live)
         told = Callbacks(callbacks, self)
-        if state is None or isinstance(source, Arrays):
-            compiled.prepare(
-                self, source.first(), held_out.first() if held_out is not None else None
-            )
         self.stop_training = False
         shown = progress(verbose, "epoch", epochs, source.samples, source.steps)
         run = Run(self, compiled, source, told, shown, held_out, saved, debug)
@@ -215,7 +215,10 @@ class Fit:
         try:
             run.train(epochs, state)
         finally:
-            compiled.loss.checked, compiled.optimizer.observer = before, observer
+            compiled.loss.checked = before
+            if compiled.optimizer.observer is not observer:  # it came with this training
+                compiled.optimizer.observer.end()
+                compiled.optimizer.observer = observer
             shown.close()
         return run.history
 
@@ -237,10 +240,10 @@ class Fit:
         compiled = known(self, "evaluate")
         source = source_of(self, x, y, batch_size, sample_weight, steps=steps)
         shown = progress(verbose, "", 1, source.samples, source.steps)
-        compiled.steps_for(self, source.steps, batch_of(batch_size))
         try:
             shown.begin(0)
-            source.first()
+            compiled.build(self, source.first())
+            compiled.steps_for(self, source.steps, batch_of(batch_size))
             logs = loop.evaluate(self, compiled, source.batches(0), shown)
             shown.end(logs)
         finally:
@@ -258,6 +261,16 @@ class Fit:
         data = loaded(self, place_of(self), x, y, sample_weight)
         compiled.prepare(self, data)
         return flow.measure(self, compiled, data)
+
+    def _explored_(self: Module, x: Any, y: Any = None) -> Any:
+        """What `explore(model, x, y)` shows: the loss, as in training; without y, the output."""
+        if y is None:
+            return self(x)
+        compiled = known(self, "explore")
+        data = loaded(self, place_of(self), x, y, None)
+        compiled.prepare(self, data)
+        with flow.traced(self, compiled, data) as loss:
+            return loss
 
     def predict(
         self: Module,

@@ -15,12 +15,15 @@ __all__ = [
     "judge_each", "layers_of", "mend", "worst_of",
 ]  # fmt: skip
 
-VANISHES, EXPLODES = 1e-4, 1e3
+VANISHES, EXPLODES = 1e-3, 1e3
 """Gradients fade below, or grow beyond, so much of what they are nearer to the output.
 
 Networks that learn stay well within: a few layers of sigmoids keep 1e-2, residual and ReLU
 networks with their usual initialisation 0.1 to 10.
 """
+
+BESIDE = 1e-8
+"""The same for a layer that another way leads past: little may arrive there."""
 
 BLOCKED = 0.9
 """The share of dead or saturated units from which a layer counts as blocked."""
@@ -167,7 +170,7 @@ class Around:
 
     def vanishes(self, size: float) -> bool:
         """Whether so little is too little."""
-        return size < (VANISHES**2 if self.passed_by else VANISHES) * self.largest
+        return size < (BESIDE if self.passed_by else VANISHES) * self.largest
 
 
 def around(layers: list[Layer]) -> list[Around]:
@@ -230,6 +233,8 @@ def _loss(layers: list[Layer], i: int) -> tuple[str, str]:
         return f"lost further on, {blocked.name} is {blocked.verdict}", blocked.fix
     following = layers[i + 1]
     kept = layers[i].gradient / following.gradient if following.gradient else 0.0
+    if kept >= 0.5 and following.verdict == "vanishing":
+        return f"lost further on, as at {following.name}", following.fix
     told = f"it keeps {kept:.2g} of {following.name}'s"
     if following.gain < 0.2:
         told += f", whose weights are small, {following.weights:.1e}"

@@ -6,15 +6,16 @@ from time import perf_counter
 
 __all__ = ["SHARE", "Budget"]
 
-SHARE = 0.045
-"""Of the training's time, at most, goes into what can be left out: histograms and probes."""
+SHARE = 0.03
+"""Of the training's time, at most, goes into frames with histograms and probes; a fiftieth more is
+what a step may take longer that leaves its gradients."""
 
 
 class Budget:
     """Seconds spent since the recording began, by what for.
 
     Frames are taken at their steps, whatever they cost.  What they leave of the `SHARE` is for
-    histograms and probes, half for each; the first of each is always taken.
+    histograms and probes, half for each.
     """
 
     def __init__(self, before: float = 0.0) -> None:
@@ -31,9 +32,11 @@ class Budget:
         self.spent[what] += seconds
         self.last[what] = seconds
 
-    def allows(self, what: str) -> bool:
-        """Whether there is time for one more, if it takes as long as the last."""
-        if what not in self.last:
-            return True
+    def allows(self, what: str, first: float = 0.0) -> bool:
+        """Whether there is time for one more, if it takes as long as the last, or `first`.
+
+        A first that costs nothing is always allowed.
+        """
+        cost = self.last.get(what, first)
         left = SHARE * (perf_counter() - self.begun) - self.spent["frames"]
-        return self.spent[what] + self.last[what] <= left / 2
+        return not cost or self.spent[what] + cost <= left / 2

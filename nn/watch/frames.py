@@ -9,6 +9,7 @@ appended to a file and sent to a page.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from json import dumps
 from math import isfinite, isnan, sqrt
 from time import perf_counter
@@ -35,7 +36,16 @@ def number(x: float | None) -> str:
 
 def numbers(xs: Sequence[float | None]) -> str:
     """A list of them as JSON."""
-    return f"[{','.join([number(x) for x in xs])}]"
+    try:
+        text = _template(len(xs)) % tuple(xs)
+    except TypeError:  # some are None
+        text = "none"
+    return f"[{','.join([number(x) for x in xs])}]" if "n" in text else text
+
+
+@cache
+def _template(count: int) -> str:
+    return f"[{','.join(['%.5g'] * count)}]"
 
 
 def numbers_by_name(xs: dict[str, float]) -> str:
@@ -52,7 +62,7 @@ class Parameters:
     def __init__(
         self, optimizer: Optimizer, names: dict[int, str], wanted: Callable[[str], bool]
     ) -> None:
-        from autograd.view.trace.sizes import Sizes
+        from autograd.sizes import Sizes
 
         self.optimizer = optimizer
         self.groups = list(optimizer.groups)
@@ -76,17 +86,17 @@ class Parameters:
                 }
             )
         self.whole = len(self.places) == len(optimizer.params)
-        self.sizes = Sizes([end - start for _, start, end, _ in self.places])
+        self.sizes = Sizes(
+            [group.exact for group in self.groups], [place[:3] for place in self.places]
+        )
 
     @property
     def hold(self) -> bool:
         """Whether these are still the optimizer's arrays: it may have been bound anew."""
-        now = self.optimizer.groups
-        return len(now) == len(self.groups) and all(map(_is, now, self.groups))
-
-    def cut(self, flat: Sequence[Any]) -> list[Any]:
-        """The parts of flat arrays, one for each group, that belong to the parameters."""
-        return [flat[g][start:end] for g, start, end, _ in self.places]
+        now, arrays = self.optimizer.groups, self.sizes.flats
+        return len(now) == len(arrays) and all(
+            group.exact is array for group, array in zip(now, arrays, strict=True)
+        )
 
     def gradients(self, found: Sequence[Sequence[Stretch]]) -> list[Any]:
         """The flat gradient of each parameter, out of what an optimizer has gathered."""
@@ -107,10 +117,6 @@ class Parameters:
         return norm_of_all(gathered) if any(gathered) else None
 
 
-def _is(a: Any, b: Any) -> bool:
-    return a is b
-
-
 def _within(stretches: Sequence[Stretch], start: int, end: int) -> Any:
     for first, last, gradient in stretches:
         if first <= start and end <= last:
@@ -129,7 +135,7 @@ class Look:
         self.parameters, self.gathered = parameters, gradients
         self.step, self.lr = optimizer.steps, optimizer.lr
         self.limits = optimizer.clip_norm, optimizer.clip_value
-        self.before = [group.exact.copy() for group in parameters.groups]
+        parameters.sizes.keep()
         self.compiled = gradients is None
         self.slopes = parameters.gradients(gradients) if gradients is not None else []
         self.probe: str | None = None
@@ -150,17 +156,16 @@ class Look:
     ) -> str:
         """The frame as JSON, after the step."""
         parameters, sizes, slopes = self.parameters, self.parameters.sizes, self.slopes
-        weights = parameters.cut(self.before)
-        old, steep = sizes.norms(weights), sizes.norms(slopes)
-        pairs = zip(parameters.groups, self.before, strict=True)
-        steps = sizes.norms(parameters.cut([group.exact - before for group, before in pairs]))
+        seen = sizes.look(slopes)
+        pairs = zip(seen.changes, seen.weights, strict=True)
         # of weights that were all 0, as new biases are, any step is infinitely large: None
-        updates = [step / size if size else None for step, size in zip(steps, old, strict=True)]  # type: ignore[operator]
-        together = parameters.together(steep, self.gathered)
+        updates = [change / weight if weight else None for change, weight in pairs]
+        together = parameters.together(seen.gradients, self.gathered)
         parts = [
             f'"step":{self.step},"seconds":{budget.elapsed():.3f},"loss":{number(loss)},'
-            f'"lr":{number(self.lr)},"weight":{numbers(old)},"gradient":{numbers(steep)},'
-            f'"update":{numbers(updates)},"zeros":{numbers(sizes.zeros(slopes))}'
+            f'"lr":{number(self.lr)},"weight":{numbers(seen.weights)},'
+            f'"gradient":{numbers(seen.gradients)},"update":{numbers(updates)},'
+            f'"zeros":{numbers(seen.zeros)}'
         ]
         if epoch is not None:
             parts.append(f'"epoch":{epoch}')
@@ -172,7 +177,7 @@ class Look:
             parts.append(f'"logs":{numbers_by_name(logs)}')
         if budget.allows("histograms"):
             begun = perf_counter()
-            parts.append(f'"weight_hist":[{",".join(map(str, sizes.histograms(weights)))}]')
+            parts.append(f'"weight_hist":[{",".join(map(str, sizes.histograms(sizes.weights())))}]')
             told = [one or "null" for one in sizes.histograms(slopes)]
             parts.append(f'"gradient_hist":[{",".join(told)}]')
             self.extra = perf_counter() - begun

@@ -12,14 +12,18 @@ from typing import Any
 
 from autograd.node import Node
 from autograd.several import Bundle
+from autograd.sizes import norm
 
 from ..train.layers import BLOCKS
 from .frames import number
 
-__all__ = ["SAMPLES", "WINDOW", "Probe"]
+__all__ = ["FEW", "SAMPLES", "WINDOW", "Probe"]
 
 SAMPLES = 64
 """How many samples of a batch are looked at."""
+
+FEW = 2
+"""With so many the graph is described: its structure is the same."""
 
 WINDOW = 5
 """A unit is dead that was 0 for every sample of so many probes: one batch alone proves little."""
@@ -46,7 +50,7 @@ class Probe:
         from autograd.view.trace import GraphTrace
         from autograd.view.trace.capture import in_order
 
-        trace = GraphTrace.of(loss)
+        trace = GraphTrace.of(loss, preview=0)
         ops = _ops(in_order(loss))
         self.trace = trace.plain()
         self.keys, self.ops = [node.key for node in trace.nodes], ops
@@ -99,7 +103,5 @@ def _ops(nodes: list[Node]) -> list[str]:
 
 
 def _norm(gradient: Any) -> float:
-    from autograd.view.trace.sizes import norm
-
     raw = gradient.raw if isinstance(gradient, Node) else gradient
     return norm(raw.reshape(-1))

@@ -24,7 +24,7 @@ from ..train.callbacks import Callback
 from ..train.flow import traced
 from .budget import Budget
 from .frames import Look, Parameters, numbers_by_name
-from .probe import SAMPLES, Probe
+from .probe import FEW, SAMPLES, Probe
 from .run import Run
 from .store import FORMAT, VERSION, Folder, Memory, thinned
 
@@ -32,6 +32,10 @@ __all__ = ["Filter", "Record", "record"]
 
 Filter = str | Iterable[str] | Callable[[str], bool] | None
 """Which parameters: names or patterns such as "encoder.*", or a function of the name."""
+
+
+FIRST = 2e-3
+"""Seconds per parameter that the first probe takes, about: it also describes the graph."""
 
 
 class Record(Callback, Run):
@@ -79,6 +83,8 @@ class Record(Callback, Run):
         self.expected = self.retained = False
         self.captures = 0
         self.loss: Any = None
+        self.seen: Any = None
+        """What `fit` was compiled with, and its last batch that was recorded."""
         self.logged: dict[str, Any] = {}
         frames = self._kept(optimizer.steps)
         self.count, self.last = len(frames), frames[-1]["step"] if frames else -1
@@ -139,6 +145,11 @@ class Record(Callback, Run):
         if self.look is not None:
             self._finish()
         self.optimizer.observer = None
+        if self.seen is not None and "probes" not in self.budget.last:
+            told = self._probe_batch()  # a short training, too, shows its graph
+            if told is not None:
+                self.store.append(f'{{"step":{self.last},"probe":{told}}}')
+        self.seen = None
         if self.parameters is not None:
             self._write_header(ended=True)
         self.store.close()
@@ -162,7 +173,7 @@ class Record(Callback, Run):
         if not self._is_due(self.optimizer):
             return False
         self.loss = loss
-        self.retained = not self.expected and self.budget.allows("probes")
+        self.retained = not self.expected and self.budget.allows("probes", 0.0)
         return self.retained
 
     def log(self, **facts: Any) -> None:
@@ -192,9 +203,6 @@ class Record(Callback, Run):
         if self.last >= 0:
             self._amend(logs)
 
-    def on_train_end(self, logs: dict[str, float]) -> None:
-        self.end()
-
     def due(self, optimizer: Any) -> bool:
         """Whether the next step is recorded; `see` will be called after it."""
         self.expected = self._is_due(optimizer)
@@ -204,9 +212,9 @@ class Record(Callback, Run):
         """A batch of `fit` is done, of which `due` has said that it is to be seen."""
         self.loss, self.expected = loss, False
         if self.look is not None:
-            if self.budget.allows("probes"):
-                with traced(run.model, run.compiled, batch.part(0, SAMPLES)) as probed:
-                    self._probe(probed)
+            self.seen = run.compiled, batch
+            if self.budget.allows("probes", FIRST * len(self._bound().places)):
+                self.look.probe = self._probe_batch()
             self._finish()
 
     # --- what an optimizer shows ---
@@ -227,7 +235,7 @@ class Record(Callback, Run):
             self.budget.spend("frames", perf_counter() - begun)
             if self.retained:
                 self.retained = False
-                self._probe(self.loss)
+                self.look.probe = self._probe(self.loss)
 
     def after(self, optimizer: Any) -> None:
         """The step has been taken; in `fit`, more is to come."""
@@ -241,20 +249,45 @@ class Record(Callback, Run):
         else:
             self.look = None
 
-    def _probe(self, loss: Any) -> None:
-        """Put into the frame what the graph behind this loss shows."""
-        assert self.look is not None
+    def _probe_batch(self) -> str | None:
+        """A probe of some samples of the last batch of `fit`."""
+        compiled, batch = self.seen
         try:
             if not self.probe.keys:
-                self.probe.begin(loss)
-                self._write_header()
+                with traced(self.model, compiled, batch.part(0, FEW)) as loss:
+                    self._describe(loss)
             begun = perf_counter()
-            self.look.probe = self.probe.take(loss)
+            with traced(self.model, compiled, batch.part(0, SAMPLES)) as loss:
+                told = self.probe.take(loss)
             self.budget.spend("probes", perf_counter() - begun)
-        except Exception as error:  # no reason to lose a training
-            self.budget.last["probes"] = float("inf")
-            why = str(error).partition("\n")[0]
-            self.note(f"the graph could not be probed, {type(error).__name__}: {why}")
+        except Exception as error:
+            return self._without_probes(error)
+        return told
+
+    def _probe(self, loss: Any) -> str | None:
+        """What the graph behind the loss of a loop of one's own shows."""
+        try:
+            if not self.probe.keys:
+                self._describe(loss)
+            begun = perf_counter()
+            told = self.probe.take(loss)
+            self.budget.spend("probes", perf_counter() - begun)
+        except Exception as error:
+            return self._without_probes(error)
+        return told
+
+    def _describe(self, loss: Any) -> None:
+        """Put the graph behind a loss into the header."""
+        begun = perf_counter()
+        self.probe.begin(loss)
+        self._write_header()
+        self.budget.spent["probes"] += perf_counter() - begun
+
+    def _without_probes(self, error: Exception) -> None:
+        """No reason to lose a training."""
+        self.budget.last["probes"] = float("inf")
+        why = str(error).partition("\n")[0]
+        self.note(f"the graph could not be probed, {type(error).__name__}: {why}")
 
     def _finish(self) -> None:
         """Write the frame of the step that was taken."""

@@ -187,7 +187,7 @@ class Server(ThreadingHTTPServer):
         assert self.control is not None
         try:
             told, status = self.control(request.body()), 200
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, ImportError) as error:
             told, status = {"error": str(error)}, 400
         request.give(json.dumps(told).encode(), "application/json", status)
 

@@ -49,7 +49,8 @@ class Place(NamedTuple):
     def of(cls, text: str | None) -> Place:
         """What `str` told; the beginning for anything else."""
         version, _, offset = (text or "").partition("-")
-        return cls(int(version), int(offset)) if (version + offset).isdigit() else cls()
+        known = version.isdecimal() and offset.isdecimal() and len(f"{version}{offset}") < 50
+        return cls(int(version), int(offset)) if known else cls()
 
 
 START = Place()
@@ -82,7 +83,7 @@ class Memory:
         """The lines since a place, and the place after them; all, where the version is another."""
         with self.lock:
             version, lines = self.version, self.lines
-        start = place.offset if place.version == version else 0
+        start = place.offset if place.version == version and place.offset <= len(lines) else 0
         found = lines[start:]
         return Place(version, start + len(found)), found
 

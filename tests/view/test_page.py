@@ -1,218 +1,239 @@
-"""The interactive page in a real browser: what it shows is what the engine computed.
-
-Needs playwright and a Chromium, whose path GLASSGRAD_CHROMIUM may give.
-"""
+"""The page in a real browser: at every step it shows the numbers that Python computed."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
+import graphs
 import numpy as np
 import pytest
+from conftest import Opened, until
 
 import autograd
-import nn
-from autograd import Tensor, Value
-from autograd.view.explore import Page, explore
-from autograd.view.trace import GraphTrace
+from autograd import Tensor, Value, explore
+from autograd.node import Node
+from autograd.view import GraphTrace
+from autograd.view.trace.capture import in_order
+from autograd.view.trace.model import Stats
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
 
-CHROMIUM = (
-    os.environ.get("GLASSGRAD_CHROMIUM")
-    or shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH")
+CLOSE = 1e-5
+GRAPHS = [graphs.mlp, graphs.lstm, graphs.cnn, graphs.gpt]
 
 
-Open = Callable[..., Any]
+def gradients(page: Any) -> dict[str, float | None]:
+    found: dict[str, float | None] = page.evaluate("glassgrad.state().gradients")
+    return found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+def keys(trace: GraphTrace, root: Node) -> dict[Node, str]:
+    """The nodes of a computation, and their keys."""
+    return {node: told.key for node, told in zip(in_order(root), trace.nodes, strict=True)}
 
 
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open traces as a page without network; whatever it complains of or asks for is a failure."""
-    wrong: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
-
-    def open_(*traces: GraphTrace, shown: Page | None = None) -> Any:
-        file = (shown or Page(traces)).save(tmp_path / "page.html")
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        requests: list[str] = []
-        page.goto(file.as_uri())
-        page.evaluate("glassgrad.ready")
-        assert requests == [file.as_uri()]
-        return page
-
-    yield open_
-    context.close()
-    assert wrong == []
+def replay(trace: GraphTrace) -> list[dict[str, float | None]]:
+    """The gradients after the seed and after each event, added up here."""
+    sums: dict[str, float | None] = dict.fromkeys((node.key for node in trace.nodes), None)
+    sums[trace.nodes[trace.root].key] = 1.0
+    found = [dict(sums)]
+    for event in trace.events:
+        for part in event.parts:
+            key = trace.nodes[part.input].key
+            sums[key] = part.value + (sums[key] or 0.0)
+        found.append(dict(sums))
+    return found
 
 
-def scalars() -> GraphTrace:
-    """The gradient of a gets three contributions."""
-    a, b, c = Value(2.0, name="a"), Value(-3.0, name="b"), Value(10.0, name="c")
-    loss = (a * b + c).tanh() + a * c * 0.1 + a
-    return GraphTrace.of(loss)
+# --- numbers -----------------------------------------------------------------------------------
 
 
-def arrays(layers: int = 2) -> GraphTrace:
-    autograd.seed(0)
-    model = nn.Sequential([nn.Dense(8, activation="tanh") for _ in range(layers)] + [nn.Dense(1)])
-    x = Tensor(np.linspace(-1, 1, 40, dtype="float32").reshape(5, 8))
-    return GraphTrace.of((model(x) ** 2).mean())
-
-
-def test_every_step_leads_to_the_gradients_of_the_trace(opened: Open) -> None:
-    trace = scalars()
-    page = opened(trace)
-    page.evaluate("glassgrad.goto(0)")
-    operations = sum(node.op != "" for node in trace.nodes)
+@pytest.mark.parametrize("graph", [graphs.expression, graphs.fan_out])
+@pytest.mark.parametrize("by", ["keyboard", "slider"])
+def test_steps_lead_exactly_to_the_gradients_of_backward(
+    opened: Opened, graph: Callable[[], Value], by: str
+) -> None:
+    root = graph()
+    told = explore(root)
+    (trace,) = told.traces
+    page = opened(told)
+    slider = page.get_by_role("slider")
+    slider.press("Home")
+    assert set(gradients(page).values()) == {None}  # not 0: nothing is known
+    operations = sum(bool(node.op) for node in trace.nodes)
     assert page.evaluate("glassgrad.length") == operations + 1 + len(trace.events)
-    assert set(page.evaluate("glassgrad.state().gradients").values()) == {None}
+    if by == "keyboard":
+        page.evaluate("document.activeElement.blur()")
 
-    seen = []
+    def step() -> None:
+        if by == "keyboard":
+            page.keyboard.press("n")
+        else:
+            slider.press("ArrowRight")
+
+    for _ in range(operations):
+        step()
+        assert set(gradients(page).values()) == {None}
+    for expected in replay(trace):
+        step()
+        assert gradients(page) == expected
+    root.backward()
+    found = gradients(page)
+    named = keys(trace, root)
+    assert len(named) == len(found)
+    for node, key in named.items():
+        assert found[key] == (node.grad if node.requires_grad else None), key
+
+
+def test_what_is_read_often_gets_its_parts_one_after_another(opened: Opened) -> None:
+    page = opened(explore(graphs.fan_out()))
+    page.get_by_role("slider").press("Home")
+    page.evaluate("document.activeElement.blur()")
+    seen = [None]
     while page.evaluate("glassgrad.position < glassgrad.length"):
         page.keyboard.press("n")
-        seen.append(page.evaluate("glassgrad.state().gradients.a"))
-    assert page.evaluate("glassgrad.disagreements()") == []
-    final = page.evaluate("glassgrad.state().gradients")
-    assert final == {node.key: node.grad for node in trace.nodes}
-
-    parts = [part for event in trace.events for part in event.parts]
-    mine = [part.value for part in parts if trace.nodes[part.input].key == "a"]
-    partial = list(dict.fromkeys(x for x in seen if x is not None))
-    assert len(mine) == 3
-    assert partial == [mine[0], mine[0] + mine[1], mine[0] + mine[1] + mine[2]]
+        now = gradients(page)["a"]
+        seen += [now] * (now != seen[-1])
+    a, b, c = 2.0, -3.0, 10.0
+    assert seen[:3] == [None, 1.0, 1.0 + 0.1 * c]
+    assert seen[3:] == [2.0 + b * (1 - np.tanh(a * b + c) ** 2)]
+    assert "3rd of 3 contributions" in page.locator("section.step").inner_text()
+    page.keyboard.press("p")
+    assert gradients(page)["a"] == 2.0
 
 
-def test_the_chain_rule_is_told_with_its_numbers(opened: Open) -> None:
-    page = opened(scalars())
-    page.evaluate("glassgrad.goto(glassgrad.length)")
+def test_a_jump_to_a_node_and_the_way_out(opened: Opened) -> None:
+    page = opened(explore(graphs.fan_out()))
+    page.evaluate("glassgrad.select(glassgrad.search('tanh')[0])")
+    page.get_by_role("button", name="Move the time line to the step of this node").click()
     step = page.locator("section.step")
-    assert "∂loss/∂a += ∂loss/∂mul" in step.inner_text()
-    assert "3rd of 3 contributions" in step.inner_text()
+    assert "backward through tanh" in step.inner_text().replace("\n", " ")
+    assert "∂" in step.inner_text()
+    page.keyboard.press("Escape")
+    assert page.evaluate("glassgrad.state().stepping") is False
+    assert page.evaluate("glassgrad.position === glassgrad.length")
 
 
-def test_folding_and_stepping_move_nothing_else(opened: Open) -> None:
-    page = opened(arrays())
-    places = page.evaluate("glassgrad.positions()")
-    page.evaluate("glassgrad.goto(3)")
-    page.evaluate("glassgrad.goto(glassgrad.length - 1)")
-    assert page.evaluate("glassgrad.positions()") == places
-    key = page.evaluate("glassgrad.search('Dense')[0]")
-    page.evaluate("key => glassgrad.fold(key)", key)
-    folded = page.evaluate("glassgrad.state().visible")
-    assert key in folded
-    assert len(folded) < len(places)
-    page.evaluate("key => glassgrad.unfold(key)", key)
-    assert page.evaluate("glassgrad.positions()") == places
+def test_play_runs_to_the_end_and_stops(opened: Opened) -> None:
+    page = opened(explore(graphs.fan_out()))
+    page.get_by_label("Speed").select_option("10")
+    page.get_by_role("button", name="Play (space)").click()
+    until(page, "glassgrad.state().stepping && glassgrad.position === glassgrad.length")
+    page.get_by_role("button", name="Play (space)").wait_for()
 
 
-def test_equal_modules_in_a_row_are_one_box_and_one_step(opened: Open) -> None:
-    page = opened(arrays(layers=6))
-    (row,) = [key for key in page.evaluate("glassgrad.state().visible") if "×" in key]
-    page.evaluate("glassgrad.goto(0)")
-    steps = 0
-    while page.evaluate("glassgrad.position < glassgrad.length"):
-        page.evaluate("glassgrad.next()")
-        steps += 1
-    assert steps < page.evaluate("glassgrad.length") - 2 * 5
-    page.evaluate("key => glassgrad.unfold(key)", row)
-    assert row not in page.evaluate("glassgrad.state().visible")
+# --- arrays ------------------------------------------------------------------------------------
 
 
-def test_search_unfolds_what_hides_a_node(opened: Open) -> None:
-    page = opened(arrays(layers=6))
-    assert "4.weight" not in page.evaluate("glassgrad.state().visible")
-    page.keyboard.press("/")
-    page.keyboard.type("4.weight")
-    page.keyboard.press("Enter")
-    page.wait_for_function("glassgrad.state().selected === '4.weight'")
-    assert "4.weight" in page.evaluate("glassgrad.state().visible")
-    assert page.locator("section.details h2").inner_text() == "4.weight"
-
-
-def test_the_first_number_that_is_not_finite_is_named(opened: Open) -> None:
-    x = Tensor(np.array([1.0, 0.0], dtype="float32"), requires_grad=True)
-    with np.errstate(all="ignore"):
-        trace = GraphTrace.of((x.log() * x).sum())
-    page = opened(trace)
-    (culprit,) = [node.key for node in trace.nodes if node.op == "log"]
-    assert page.evaluate("glassgrad.state().trouble") == culprit
-    assert "first appears in" in page.locator(".banner").inner_text()
-
-
-def test_the_outline_holds_what_is_drawn(opened: Open) -> None:
-    page = opened(arrays())
-    rows = page.locator("[role=treeitem]")
-    closed = rows.count()
-    page.locator("[role=treeitem][aria-expanded=true]").first.focus()
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"document.querySelectorAll('[role=treeitem]').length < {closed}")
-    assert page.locator("[role=treeitem][aria-expanded=false]").count() == 1
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"document.querySelectorAll('[role=treeitem]').length == {closed}")
-
-
-def test_thousands_of_nodes_begin_as_few_boxes(opened: Open) -> None:
-    y = Value(1.0, name="x")
-    for _ in range(3000):
-        y = y * 0.999
-    page = opened(GraphTrace.of(y))
-    assert page.evaluate("glassgrad.state().visible.length") < 200
-    page.evaluate("glassgrad.unfoldAll()")
-    assert page.evaluate("glassgrad.state().visible.length") == 3 * 3000 + 1
-    fps = page.evaluate(
-        """async () => {
-            const began = performance.now();
-            let frames = 0;
-            while (performance.now() - began < 1000) {
-                glassgrad.pan(2, 1);
-                await new Promise(requestAnimationFrame);
-                frames++;
-            }
-            return frames;
-        }"""
-    )
-    assert fps > 25
-
-
-def test_the_drawing_is_saved_as_svg(opened: Open) -> None:
-    from xml.etree import ElementTree
-
-    page = opened(scalars())
-    drawn = ElementTree.fromstring(page.evaluate("glassgrad.svg()"))
-    texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"a", "b", "c", "tanh"} <= set(texts)
-
-
-def test_arrays_open_as_scalars_and_code_knows_its_nodes(opened: Open) -> None:
-    w = Tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True, name="w")
-    x = Tensor([[0.1, 0.2]])
-    page = opened(shown=explore(((x @ w).tanh() ** 2).sum()))
-    line = page.locator("section.code .linked").first
-    line.click()
-    page.wait_for_function("glassgrad.state().selected !== null")
-    assert "here" in line.get_attribute("class")
-    page.evaluate("glassgrad.select('w')")
-    page.get_by_text("scalars", exact=True).click()
-    page.wait_for_function("glassgrad.trace.kind === 'values'")
-    page.wait_for_function("glassgrad.state().selected?.startsWith('w[')")
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_gradients_of_arrays_are_those_of_backward(
+    opened: Opened, graph: Callable[[], Tensor]
+) -> None:
+    root = graph()
+    told = explore(root)
+    trace = told.traces[0]
+    page = opened(told)
     assert page.evaluate("glassgrad.disagreements()") == []
+    named = keys(trace, root)
+    root.backward(retain_graph=True)
+    found = gradients(page)
+    compared = 0
+    for node, key in named.items():
+        if isinstance(node, Tensor) and node.requires_grad and node.grad is not None:
+            norm = np.linalg.norm(node.grad.numpy().ravel().astype("float64"))
+            shown = abs(found[key]) if not node.shape else found[key]
+            assert shown == pytest.approx(norm, rel=CLOSE, abs=1e-9), key
+            compared += 1
+    assert compared > 5
+    page.evaluate("glassgrad.goto(glassgrad.length - 1)")
+    unknown = [key for key, value in gradients(page).items() if value is None]
+    page.evaluate("glassgrad.goto(0)")
+    assert set(gradients(page).values()) == {None}
+    assert len(unknown) < len(found)
+
+
+def test_as_scalars_the_gradients_are_the_same(opened: Opened) -> None:
+    root = graphs.small()
+    told = explore(root)
+    page = opened(told)
+    arrays = {node.key: node.grad for node in told.traces[0].nodes if node.kind == "parameter"}
+    assert arrays
+    page.get_by_role("button", name="Open as scalars").click()
+    until(page, "glassgrad.trace.kind === 'values'")
+    found = gradients(page)
+    for key, stats in arrays.items():
+        assert isinstance(stats, Stats)
+        expected = sorted(x for row in stats.preview.values for x in row)
+        mine = sorted(value for name, value in found.items() if name.startswith(f"{key}["))
+        assert mine == pytest.approx(expected, rel=1e-4), key
+    page.get_by_role("button", name="Open as arrays").click()
+    until(page, "glassgrad.trace.kind === 'tensors'")
+
+
+def test_without_gradients_a_note_says_why(opened: Opened) -> None:
+    x = Tensor(np.ones(3, dtype="float32"))
+    page = opened(explore((x * 2).sum()))
+    assert page.evaluate("glassgrad.trace.events") == []
+    note = page.evaluate("glassgrad.trace.notes")[0]
+    assert " ".join(note.split()) in page.locator("section.details").inner_text()
+    page.keyboard.press("n")
+    assert page.evaluate("glassgrad.position") <= page.evaluate("glassgrad.length")
+
+
+def test_the_first_number_that_is_not_finite_is_named(opened: Opened) -> None:
+    told = explore(graphs.broken())
+    page = opened(told)
+    (culprit,) = [node.key for node in told.traces[0].nodes if node.op == "log"]
+    assert page.evaluate("glassgrad.state().trouble") == culprit
+    banner = page.locator(".banner").inner_text()
+    assert "first appears in" in banner
+    assert "graphs.py" in banner
+    page.locator(".banner button").click()
+    assert page.evaluate("glassgrad.state().selected") == culprit
+
+
+def test_odd_arrays(opened: Opened) -> None:
+    scalar = Tensor(np.float32(3.0), requires_grad=True)
+    empty = Tensor(np.zeros((0, 3), dtype="float32"), requires_grad=True)
+    mask = Tensor(np.array([True, False]))
+    ids = Tensor(np.array([1, 0]))
+    x = Tensor(np.array([1.0, 2.0], dtype="float32"), requires_grad=True)
+    loss = autograd.where(mask, x[ids], scalar).sum() + empty.sum()
+    page = opened(explore(loss))
+    for key in page.evaluate("glassgrad.trace.nodes.map(({ key }) => key)"):
+        page.evaluate("key => glassgrad.select(key)", key)
+        text = page.locator("section.details").inner_text()
+        assert "undefined" not in text
+        assert "NaN" not in text
+    assert page.evaluate("glassgrad.disagreements()") == []
+
+
+NAMES = ["a \"b\" 'c'", "<script>throw 1</script>", "</script><b>", "größe·ж·重み", "w" * 300]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names_are_only_text(opened: Opened, name: str) -> None:
+    odd = Value(2.0, name=name)
+    told = explore(odd * odd + 1.0)
+    told.title = name
+    page = opened(told)
+    assert page.locator("h1").inner_text() == name
+    assert page.evaluate("name => glassgrad.search(name).length", name[:20]) >= 1
+    page.evaluate("key => glassgrad.select(key)", name)
+    assert page.locator("section.details h2").inner_text() == name
+    assert page.evaluate("document.querySelectorAll('#glassgrad script, #glassgrad b').length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_jitted_function(opened: Opened) -> None:
+    @autograd.jit
+    def step(x: Tensor) -> Tensor:
+        return (x * x).sum()
+
+    step(Tensor(np.ones(4, dtype="float32")))
+    page = opened(explore(step))
+    assert page.evaluate("glassgrad.trace.kind") == "program"
+    assert page.evaluate("glassgrad.state().visible.length") > 0
+    page.get_by_role("slider").press("Home")
+    page.keyboard.press("n")

@@ -125,6 +125,14 @@ def test_where_there_is_no_backward_pass_a_note_says_why() -> None:
     assert trace.nodes[0].key == "x"  # it still stands before its reader
 
 
+def test_a_backward_pass_that_breaks_off_is_told_as_far_as_it_went() -> None:
+    x = Value(0.0, name="x")
+    trace = GraphTrace.of(x.sqrt() * 2)
+    assert [trace.nodes[e.node].op for e in trace.events] == ["mul"]
+    assert trace.notes == ["The backward pass ends early: float division by zero."]
+    assert trace.node("x").grad is None
+
+
 def test_a_freed_graph_is_refused_with_the_place_that_freed_it() -> None:
     loss = (Tensor([1.0], requires_grad=True) * 2).sum()
     loss.backward()
@@ -281,7 +289,7 @@ def test_every_op_has_a_formula_and_a_rule_per_input() -> None:
         assert len(told.rules) == len(op.inputs), op.name
 
 
-@pytest.mark.parametrize("name", ["matmul", "affine", "clip", "mean"])
+@pytest.mark.parametrize("name", ["matmul", "affine", "power", "clip", "mean"])
 def test_what_textbooks_write_is_what_the_rules_compute(name: str) -> None:
     op = Op.table[name]
     case = next(c for c in SMOOTH if c.op is op and all(len(s) in (1, 2) for s in c.specs)

@@ -55,12 +55,20 @@ class GraphTrace:
     made: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, x: Any, gradient: Any = None, *, frame: FrameType | None = None) -> GraphTrace:
+    def of(
+        cls,
+        x: Any,
+        gradient: Any = None,
+        *,
+        frame: FrameType | None = None,
+        preview: int | None = None,
+    ) -> GraphTrace:
         """The trace of all that x was computed from: a Value, a Tensor, a jitted function.
 
         The backward pass is taken for it, with `gradient` (1 for a single number) arriving at x.
         Nothing changes by it: no `.grad` is written, the graph is not freed.  Variables of `frame`
-        (the caller's by default) lend their names.
+        (the caller's by default) lend their names.  `preview` elements of each array are kept, by
+        default the more the smaller the graph.
 
         Raises GraphError where the graph was freed already.
         """
@@ -72,7 +80,21 @@ class GraphTrace:
                 f"got {type(x).__name__}. For a model, take its loss or its output: model(x)."
             )
         with host.errstate(all="ignore"):  # what is not finite is shown, not warned of
-            found = Captured(x, gradient, frame or sys._getframe(1))
+            return cls._captured(Captured([x], gradient, frame or sys._getframe(1), preview))
+
+    @classmethod
+    def still(cls, *roots: Node, frame: FrameType | None = None) -> GraphTrace:
+        """The trace of what these were computed from as it is: with the gradients there are.
+
+        No backward pass is taken.
+        """
+        with host.errstate(all="ignore"):
+            frame = frame or sys._getframe(1)
+            return cls._captured(Captured(roots, frame=frame, preview=0, still=True))
+
+    @classmethod
+    def _captured(cls, found: Captured) -> GraphTrace:
+        x = found.root
         mark_alike(found.scopes, found.told)
         return cls(
             title=found.names.title(x) or ("Tensor" if x.is_array else "Value"),

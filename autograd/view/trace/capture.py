@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -32,18 +33,31 @@ LIMIT = 300_000
 
 
 class Captured:
-    """What the nodes behind a root say: the parts of a `GraphTrace`."""
+    """What the nodes behind some roots say: the parts of a `GraphTrace`.
 
-    def __init__(self, root: Node, gradient: Any = None, frame: FrameType | None = None) -> None:
-        self.root = root
+    The backward pass is taken from the first root, or, with `still`, none is: gradients are then
+    those that the nodes have.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        gradient: Any = None,
+        frame: FrameType | None = None,
+        preview: int | None = None,
+        still: bool = False,
+    ) -> None:
+        self.roots, self.root = frozenset(roots), roots[0]
         self.notes: list[str] = []
-        self.nodes = in_order(root)
+        self.nodes = in_order(*roots)
         self.number = {node: i for i, node in enumerate(self.nodes)}
-        self.preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
+        if preview is None:
+            preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
+        self.preview = preview
         self.names = Names(self.nodes, frame)
         self.scopes, self.told = self._nodes()
         self.ops: dict[str, OpInfo] = {x.op.name: about(x.op) for x in self.nodes if x.op}
-        self.events = self._events(gradient)
+        self.events = [] if still else self._events(gradient)
         self.sources = excerpts(
             [place for x in self.nodes if (place := names_.place(x))]
             + [c.where for x in self.nodes for c in names_.calls(x.scope) if c.where is not None]
@@ -85,7 +99,7 @@ class Captured:
         )
 
     def _kind(self, node: Node) -> Kind:
-        if node is self.root:
+        if node in self.roots:
             return "output"
         if node.op is not None:
             return "value"
@@ -103,12 +117,15 @@ class Captured:
         for told in self.told:
             told.grad = None
         events, so_far = [], _SoFar(self.preview)
-        for node, g, added in backward(self.root, seed, self.nodes):
-            if not isinstance(node, Bundle):
-                self.told[self.number[node]].grad = datum(g, self.preview)
-            if node.op is not None:
-                parts = [so_far.add(self.number[one.input], *one) for one in added]
-                events.append(Event(self.number[node], parts))
+        try:
+            for node, g, added in backward(self.root, seed, self.nodes):
+                if not isinstance(node, Bundle):
+                    self.told[self.number[node]].grad = datum(g, self.preview)
+                if node.op is not None:
+                    parts = [so_far.add(self.number[one.input], *one) for one in added]
+                    events.append(Event(self.number[node], parts))
+        except ArithmeticError as error:  # single numbers refuse what arrays turn into inf and NaN
+            self._say(f"The backward pass ends early: {error}.")
         so_far.close()
         return events
 
@@ -171,18 +188,19 @@ class _SoFar:
                 made.total = None
 
 
-def in_order(root: Node) -> list[Node]:
-    """All that the root was computed from, each behind its inputs.
+def in_order(*roots: Node) -> list[Node]:
+    """All that the roots were computed from, each behind its inputs.
 
     A leaf that was assigned since is younger than what was computed from it: it stands before that.
     """
-    if root.inputs.__class__ is Freed:
-        raise GraphError(
-            f"the graph was freed by the backward pass at {freed_at(root)}. Look at it before, or "
-            "call backward(retain_graph=True), which also keeps the gradients of everything on "
-            "the way."
-        )
-    nodes = history(root)
+    for root in roots:
+        if root.inputs.__class__ is Freed:
+            raise GraphError(
+                f"the graph was freed by the backward pass at {freed_at(root)}. Look at it before, "
+                "or call backward(retain_graph=True), which also keeps the gradients of everything "
+                "on the way."
+            )
+    nodes = history(*roots)
     if len(nodes) > LIMIT:
         raise GraphError(
             f"the graph has {len(nodes):,} nodes, more than the {LIMIT:,} of a trace. Look at a "
@@ -194,8 +212,7 @@ def in_order(root: Node) -> list[Node]:
             for x in node.inputs:
                 ordered.setdefault(x)
             ordered.setdefault(node)
-    ordered.setdefault(root)
-    return list(ordered)
+    return list(ordered | dict.fromkeys(roots))
 
 
 def _result(node: Node) -> str:

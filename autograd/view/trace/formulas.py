@@ -28,6 +28,7 @@ SYMBOLS = {
 PAPER: dict[str, list[str | None]] = {
     "matmul": ["g @ y.T", "x.T @ g"],
     "affine": ["g @ w.T", "x.T @ g", "sum(g, axis=0)"],
+    "power": ["g * n * x ** (n - 1)"],
     "clip": ["where((low <= x) & (x <= high), g, 0)"],
     "mean": ["g / size(x) * size(z)"],
     "concatenate": ["the part of g that came from it"],

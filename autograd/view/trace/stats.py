@@ -32,7 +32,7 @@ def datum(raw: Any, preview: int = 0) -> Datum | None:
     if getattr(getattr(raw, "dtype", None), "kind", "") == "c" or isinstance(raw, complex):
         return None
     if not getattr(raw, "shape", ()):
-        return float(raw)
+        return float(raw.item() if hasattr(raw, "item") else raw)
     return stats(host.asarray(namespaces[type(raw)].to_host(raw)), preview)
 
 

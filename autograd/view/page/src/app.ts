@@ -68,6 +68,8 @@ export class App {
   go: (item: Item) => void = () => {};
   private readonly sheets: Sheet[] = [];
   private turn = 0;
+  /** What was open when the drawing that is shown was made. */
+  private readonly settled = new WeakMap<Fold, ReadonlySet<Item>>();
 
   constructor(
     readonly payload: Payload,
@@ -129,9 +131,16 @@ export class App {
       this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
     try {
       const layout = await placed;
-      if (turn === this.turn) this.scene.set(new Scene(fold, picture, layout));
-    } finally {
-      if (turn === this.turn) this.busy.set("");
+      if (turn !== this.turn) return;
+      this.settled.set(fold, fold.state);
+      this.scene.set(new Scene(fold, picture, layout));
+      this.busy.set("");
+    } catch (error) {
+      if (turn !== this.turn) return;
+      const before = this.settled.get(fold);
+      if (before) fold.state = before;
+      this.busy.set(`${(error as Error).message}: it stays as it was. Unfold less at once.`);
+      setTimeout(() => turn === this.turn && this.busy.set(""), 6000);
     }
   }
 

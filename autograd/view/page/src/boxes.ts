@@ -60,7 +60,8 @@ function ring(tone: Tone, look: Look): Ink | undefined {
   if (tone.kind === "hot") return { stroke: heat[tone.heat], width: 3.5 };
   if (tone.kind === "between")
     return { stroke: diverging(tone.share, 1, look.theme), width: 3.5 };
-  if (tone.kind === "partial") return { stroke: heat[tone.heat], width: 3.5, dash: [9, 6] };
+  if (tone.kind === "partial")
+    return { stroke: heat[tone.heat] ?? colours.faint, width: 3.5, dash: [9, 6] };
   if (tone.kind === "still")
     return { stroke: colours.faint, width: 2.5, dash: [1, 4], cap: "round" };
   if (tone.kind === "broken") return { stroke: colours.alarm, width: 4, dash: [7, 3] };
@@ -94,6 +95,8 @@ function drawSmall(
         fill: ink.fill,
         stroke: worth.stroke,
         width: Math.min(3.5 * Math.max(1, 0.35 / scale), rect.height / 3),
+        dash: scale < VISIBLE ? undefined : worth.dash,
+        cap: worth.cap,
       }
     : { fill: ink.fill, stroke: ink.stroke, width: ink.width };
   if (mark.role === "op" && look.culprit(mark)) {

@@ -6,7 +6,7 @@ import { h } from "./dom";
 export function codePanel(app: App): HTMLElement | null {
   const { code } = app.payload;
   if (!code) return null;
-  const text = h("pre", { class: "source", tabindex: 0, "aria-label": "The derivative as code" });
+  const text = h("pre", { class: "source", role: "group", tabindex: 0, "aria-label": "The derivative as code" });
   const { leaves } = app.sheet.value.fold.tree;
   const rows = code.text
     .replace(/\n$/, "")

@@ -4,7 +4,7 @@ import type { Graph } from "./graph";
 import { bytes, isStats, size } from "./numbers";
 import type { Num, Stats } from "./trace";
 
-/** A ring: none where nothing was computed; zero, broken and unfinished are no numbers. */
+/** A ring: none where nothing was computed; zero and broken have no heat, and an unfinished zero -1. */
 export type Tone =
   | { kind: "none" | "still" | "broken" }
   | { kind: "hot" | "partial"; heat: number }
@@ -73,7 +73,7 @@ export class Scale {
     if (this.measure === "held")
       return large ? { kind: "hot", heat: this.step(Math.log10(large)) } : NO_TONE;
     if (!Number.isFinite(large)) return { kind: "broken" };
-    if (unfinished) return { kind: "partial", heat: large ? this.step(Math.log10(large)) : 0 };
+    if (unfinished) return { kind: "partial", heat: large ? this.step(Math.log10(large)) : -1 };
     return large === 0 ? { kind: "still" } : { kind: "hot", heat: this.step(Math.log10(large)) };
   }
 

@@ -54,7 +54,9 @@ export function contribution(app: App, event: Event, part: Part): HTMLElement {
       );
     }
   }
-  if (rule) box.append(h("p", { class: "law" }, formula(rule), ...meaning(app, event, rule)));
+  const repeated = op?.rules.length === 1 && part !== event.parts[0]; // one for all is told once
+  if (rule && !repeated)
+    box.append(h("p", { class: "law" }, formula(rule), ...meaning(app, event, rule)));
   if (!scalar) box.append(...fields(app, event, part, before, after));
   return box;
 }

@@ -58,6 +58,15 @@ export class Fold {
     return boxes;
   }
 
+  /** What is open, to come back to. */
+  get state(): ReadonlySet<Item> {
+    return new Set(this.open);
+  }
+
+  set state(open: ReadonlySet<Item>) {
+    this.open = new Set(open);
+  }
+
   isOpen(item: Item): boolean {
     return item.kind !== "node" && this.open.has(item);
   }

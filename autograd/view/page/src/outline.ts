@@ -47,7 +47,7 @@ export class Outline {
     this.numbers();
     if (!this.current || !this.rows.has(this.current))
       this.current = this.rows.keys().next().value ?? null;
-    this.mark(this.app.selected.value);
+    this.mark(this.app.selected.value, focused);
     if (focused) this.focus();
   }
 
@@ -95,13 +95,14 @@ export class Outline {
     }
   }
 
-  private mark(item: Item | null): void {
+  /** Show what is selected; the row that Tab leads to follows, unless the reader is in the tree. */
+  private mark(item: Item | null, focused = this.tree.contains(document.activeElement)): void {
     for (const row of this.tree.querySelectorAll('[aria-selected="true"]'))
       row.setAttribute("aria-selected", "false");
     const row = item && this.rows.get(item);
     if (row) {
       row.setAttribute("aria-selected", "true");
-      this.current = item;
+      if (!focused) this.current = item;
       if (this.element.classList.contains("open")) row.scrollIntoView({ block: "nearest" });
     }
     for (const other of this.tree.querySelectorAll('[tabindex="0"]'))

@@ -99,7 +99,7 @@ export function source(app: App, where: string): HTMLElement {
     ({ first, lines }) => line >= first && line < first + lines.length,
   );
   if (!excerpt) return h("p", { class: "where" }, where);
-  const code = h("pre", { class: "source", tabindex: 0, "aria-label": `Source, ${where}` });
+  const code = h("pre", { class: "source", role: "group", tabindex: 0, "aria-label": `Source, ${where}` });
   const begin = Math.max(excerpt.first, line - 3);
   const lines = excerpt.lines.slice(begin - excerpt.first, line + 3 - excerpt.first + 1);
   const margin = Math.min(...lines.filter((text) => text.trim()).map((text) => text.search(/\S/)));

@@ -32,7 +32,8 @@ export function spoken(app: App): string {
   const { data } = graph.nodes[moment.node];
   if (moment.phase === "forward")
     return `Forward: ${name}${data !== undefined && !isStats(data) ? ` is ${long(data)}` : ""}`;
-  if (moment.phase === "seed") return `The gradient of ${name} by itself is 1`;
+  if (moment.phase === "seed")
+    return `Backward begins: the gradient of ${name} is ${seed(graph.nodes[moment.node].grad)}`;
   const told = moment.event.parts.map((part) => {
     const { after } = timeline.around(part);
     const sum =
@@ -81,7 +82,9 @@ function content(app: App): HTMLElement[] {
       h(
         "p",
         { class: "faint" },
-        "Whatever moves it moves it by as much: the gradient of a number by itself is 1.",
+        seed(graph.nodes[i].grad) === "1"
+          ? "Whatever moves it moves it by as much: the gradient of a number by itself is 1."
+          : "That is the gradient that the backward pass was given to begin with.",
       ),
     ];
   if (moment.phase === "forward") return forward(app, i, close);
@@ -93,7 +96,9 @@ function head(text: string | Node, ...more: (Node | null)[]): HTMLElement {
 }
 
 function seed(grad: Stats | Num | undefined): string {
-  return grad === undefined ? "1" : isStats(grad) ? short(grad.max) : long(grad);
+  if (grad === undefined) return "1";
+  if (!isStats(grad)) return long(grad);
+  return grad.min === grad.max ? long(grad.max) : `norm ${long(grad.norm)}`;
 }
 
 function folded(app: App, item: Item, phase: string, close: HTMLElement): HTMLElement[] {
