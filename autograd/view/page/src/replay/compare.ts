@@ -42,18 +42,17 @@ export function changes(replay: Replay, a: Side, b: Side): { [name: string]: num
   return found;
 }
 
-/** The nodes that only one of two frames has, or whose parameters have another shape. */
-export function structure(a: Side, b: Side): { added: string[]; removed: string[]; reshaped: string[] } {
-  const keys = ({ run, k }: Side) => {
-    const probe = run.earlier(k, "probe")?.probe;
-    return new Set([...run.header.parameters.map(({ name }) => name), ...Object.keys(probe?.nodes ?? {})]);
-  };
-  const [before, after] = [keys(a), keys(b)];
+/** The nodes that only one of two runs has, and the parameters that have another shape. */
+export function structure(before: Run, now: Run): { added: string[]; removed: string[]; reshaped: string[] } {
+  const probes = [before, now].map((run) => run.earlier(run.last, "probe")?.probe!.nodes);
+  const keys = (run: Run, nodes: object | undefined) =>
+    new Set([...run.header.parameters.map(({ name }) => name), ...Object.keys((probes.every(Boolean) && nodes) || {})]);
+  const [old, fresh] = [keys(before, probes[0]), keys(now, probes[1])];
   const shape = (run: Run, name: string) => String(run.header.parameters[run.index(name)]?.shape);
   return {
-    added: [...after].filter((key) => !before.has(key)),
-    removed: [...before].filter((key) => !after.has(key)),
-    reshaped: [...after].filter((key) => before.has(key) && shape(a.run, key) !== shape(b.run, key)),
+    added: [...fresh].filter((key) => !old.has(key)),
+    removed: [...old].filter((key) => !fresh.has(key)),
+    reshaped: [...fresh].filter((key) => old.has(key) && shape(before, key) !== shape(now, key)),
   };
 }
 
@@ -84,7 +83,7 @@ export function comparison(replay: Replay): HTMLElement {
     for (const part of [words, list, all]) part.hidden = !a;
     if (!a || !replay.frame) return;
     const b = { run: replay.run, k: replay.at.value };
-    const { added, removed, reshaped } = structure(a, b);
+    const { added, removed, reshaped } = structure(a.run, b.run);
     const measure = replay.measure.value;
     const said = (keys: string[], what: string) => keys.length ? ` ${keys.length} ${what}: ${keys.slice(0, 5).join(", ")}${keys.length > 5 ? " …" : ""}.` : "";
     words.textContent = `${MEASURES[measure]} at step ${replay.step.toLocaleString("en")}, by that ${against === "other" ? "of the other run" : ""} at step ${a.run.frames[a.k].step.toLocaleString("en")}.` +

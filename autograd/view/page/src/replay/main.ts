@@ -49,7 +49,10 @@ function replaying({ app, field, side, bar }: Parts): object {
     else if (item.kind === "scope") replay.follow("", trace.scopes[item.index].path);
   });
   const { live } = app.payload;
-  if (live) follow(replay, live.events);
+  if (live) {
+    follow(replay, live.events);
+    replay.version.watch(() => (bar.querySelector("h1")!.textContent = replay.run.header.title));
+  }
   return {
     run: {
       get step() {

@@ -38,7 +38,7 @@ export class Paint implements Overlay {
     const found = colours(replay);
     const a = other(replay);
     this.comparing = a !== null;
-    this.added = new Set(a ? structure(a, { run: replay.run, k: replay.at.value }).added : []);
+    this.added = new Set(a ? structure(a.run, replay.run).added : []);
     this.numbers = replay.app.sheet.value.trace.nodes.map(({ key }) => found[key]);
   }
 

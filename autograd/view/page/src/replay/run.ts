@@ -63,6 +63,7 @@ export class Run {
   readonly frames: Frame[] = [];
   /** The parameters from the input to the output: places in the header. */
   order: number[] = [];
+  private named: { of: Parameter[]; places: Map<string, number> } = { of: [], places: new Map() };
 
   constructor(public header: Header, frames: Frame[] = [], trace?: GraphTrace) {
     for (const frame of frames) this.take(frame);
@@ -139,7 +140,10 @@ export class Run {
   }
 
   index(name: string): number {
-    return this.header.parameters.findIndex((parameter) => parameter.name === name);
+    const { parameters } = this.header;
+    if (this.named.of !== parameters)
+      this.named = { of: parameters, places: new Map(parameters.map((each, i) => [each.name, i])) };
+    return this.named.places.get(name) ?? -1;
   }
 
   /** A number of some parameters together, in the kth frame: null where there is none. */
