@@ -9,6 +9,7 @@ import type { Replay } from "./state";
 /** px left of the plot for names and ticks, right of it for what is read at the cursor. */
 export const LEFT = 92;
 export const RIGHT = 60;
+const PALE = 0.5;
 const FAR = 10; // frames that page up and page down move
 
 export interface Area {
@@ -47,15 +48,35 @@ export class Chart {
   private asked = 0;
   private wide = 0;
 
-  constructor(private readonly replay: Replay, private readonly options: Options, tip: Tip) {
-    this.plot = h("div", { class: "plot", tabindex: 0, role: "slider", "aria-valuemin": 0 }, this.canvas, this.front);
-    this.element = h("figure", {}, h("figcaption", {}, h("h3", {}, options.title), this.legend), this.plot);
+  constructor(
+    private readonly replay: Replay,
+    private readonly options: Options,
+    tip: Tip,
+  ) {
+    this.plot = h(
+      "div",
+      { class: "plot", tabindex: 0, role: "slider", "aria-valuemin": 0 },
+      this.canvas,
+      this.front,
+    );
+    this.element = h(
+      "figure",
+      {},
+      h("figcaption", {}, h("h3", {}, options.title), this.legend),
+      this.plot,
+    );
     this.point(tip);
     this.plot.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => {
       if (this.plot.clientWidth !== this.wide) this.ask();
     }).observe(this.plot);
-    for (const signal of [replay.version, replay.row, replay.against, replay.app.themes.signal, replay.training] as { watch(f: () => void): void }[])
+    for (const signal of [
+      replay.version,
+      replay.row,
+      replay.against,
+      replay.app.themes.signal,
+      replay.training,
+    ] as { watch(f: () => void): void }[])
       signal.watch(() => this.ask());
     replay.at.watch(() => this.ask(true));
   }
@@ -96,7 +117,10 @@ export class Chart {
     context.setLineDash([]);
     options.aside?.(area);
     this.plot.setAttribute("aria-valuenow", String(replay.at.value));
-    this.plot.setAttribute("aria-valuetext", `step ${replay.step}: ${options.read(replay.at.value).join(", ")}`);
+    this.plot.setAttribute(
+      "aria-valuetext",
+      `step ${replay.step}: ${options.read(replay.at.value).join(", ")}`,
+    );
   }
 
   private area(canvas: HTMLCanvasElement): Area {
@@ -116,7 +140,15 @@ export class Chart {
     const [first, last] = this.replay.range;
     const right = width - RIGHT;
     const x = (step: number) => LEFT + ((step - first) / (last - first)) * (right - LEFT);
-    return { context, theme: this.replay.app.themes.signal.value, left: LEFT, right, width, height, x };
+    return {
+      context,
+      theme: this.replay.app.themes.signal.value,
+      left: LEFT,
+      right,
+      width,
+      height,
+      x,
+    };
   }
 
   /** The step at a place of the screen. */
@@ -134,7 +166,12 @@ export class Chart {
       const [x, y] = [event.clientX - left, event.clientY - top];
       const k = Math.max(0, replay.run.before(this.stepAt(x)));
       const frame = replay.run.frames[k];
-      tip.show(frame && event.pointerType === "mouse" ? [`step ${frame.step.toLocaleString("en")}`, ...options.read(k, y)] : [], event);
+      tip.show(
+        frame && event.pointerType === "mouse"
+          ? [`step ${frame.step.toLocaleString("en")}`, ...options.read(k, y)]
+          : [],
+        event,
+      );
       return [x, y];
     };
     plot.addEventListener("pointerdown", (event) => {
@@ -148,7 +185,8 @@ export class Chart {
       const [x] = tell(event);
       if (dragging) replay.goto(this.stepAt(x));
     });
-    for (const end of ["pointerup", "pointercancel"]) plot.addEventListener(end, () => (dragging = false));
+    for (const end of ["pointerup", "pointercancel"])
+      plot.addEventListener(end, () => (dragging = false));
     plot.addEventListener("pointerleave", () => tip.show([]));
   }
 
@@ -156,7 +194,12 @@ export class Chart {
     const { replay } = this;
     const k = replay.at.value;
     const moves: { [key: string]: number } = {
-      ArrowLeft: k - 1, ArrowRight: k + 1, PageUp: k - FAR, PageDown: k + FAR, Home: 0, End: Infinity,
+      ArrowLeft: k - 1,
+      ArrowRight: k + 1,
+      PageUp: k - FAR,
+      PageDown: k + FAR,
+      Home: 0,
+      End: Infinity,
     };
     if (event.key in moves) replay.go(moves[event.key]);
     else if (!this.options.key?.(event.key)) return;
@@ -173,7 +216,9 @@ export class Tip {
     const { element } = this;
     element.hidden = !lines.length;
     if (!event || !lines.length) return;
-    element.replaceChildren(...lines.map((line, i) => h("span", i ? { class: "number" } : {}, line)));
+    element.replaceChildren(
+      ...lines.map((line, i) => h("span", i ? { class: "number" } : {}, line)),
+    );
     const { offsetWidth, offsetHeight } = element;
     element.style.left = `${Math.max(4, event.clientX - offsetWidth - 16)}px`;
     element.style.top = `${Math.min(innerHeight - offsetHeight - 8, event.clientY + 14)}px`;
@@ -182,7 +227,19 @@ export class Tip {
 
 // --- pieces of drawings ---
 
-export function write(area: Area, text: string, x: number, y: number, more: { colour?: string; size?: number; align?: CanvasTextAlign; number?: boolean; bold?: boolean } = {}): void {
+export function write(
+  area: Area,
+  text: string,
+  x: number,
+  y: number,
+  more: {
+    colour?: string;
+    size?: number;
+    align?: CanvasTextAlign;
+    number?: boolean;
+    bold?: boolean;
+  } = {},
+): void {
   const { context, theme } = area;
   context.font = `${more.bold ? 600 : 400} ${more.size ?? 11}px ${more.number ? MONO : SANS}`;
   context.fillStyle = more.colour ?? theme.colours.faint;
@@ -205,8 +262,32 @@ export function grid(area: Area, axis: Axis, top: number, bottom: number): void 
   }
 }
 
+const MARK = 3; // px of what was recorded at a step, before it is carried on
+
+/** What was recorded at some steps, drawn until the next: pale from where it is only carried on. */
+export function stretches(
+  area: Area,
+  steps: number[],
+  draw: (k: number, x: number, width: number) => void,
+): void {
+  steps.forEach((step, k) => {
+    const x = Math.round(area.x(step));
+    const end = k + 1 < steps.length ? Math.round(area.x(steps[k + 1])) : area.right;
+    const mark = Math.min(MARK, end - x);
+    area.context.globalAlpha = 1;
+    draw(k, x, Math.max(1, mark));
+    area.context.globalAlpha = PALE;
+    if (end - x > mark) draw(k, x + mark, end - x - mark);
+  });
+  area.context.globalAlpha = 1;
+}
+
 /** A line through points, with gaps where a number is missing; of many to a pixel, their mean. */
-export function line(area: Area, points: [number, number | null][], y: (x: number) => number): void {
+export function line(
+  area: Area,
+  points: [number, number | null][],
+  y: (x: number) => number,
+): void {
   const { context } = area;
   context.beginPath();
   let pen = false;

@@ -1,13 +1,18 @@
 /** Layers by steps: how large the gradients are, and along which way they fade. */
 
-import { h } from "../dom";
+import { button, h } from "../dom";
 import { type Area, Chart, LEFT, type Tip, write } from "./chart";
 import type { Row } from "./rows";
 import { type Scale, scaleOf, told } from "./scale";
 import type { Replay } from "./state";
 
 /** Heights of a row in px, by how many rows there are at most. */
-const HEIGHTS = [[10, 20], [26, 15], [60, 12], [Infinity, 10]];
+const HEIGHTS = [
+  [10, 20],
+  [26, 15],
+  [60, 12],
+  [Infinity, 10],
+];
 const INDENT = 9;
 const EDGE = 2;
 
@@ -16,17 +21,24 @@ export class Heat {
   private rows: Row[] = [];
   private scale!: Scale;
 
-  constructor(private readonly replay: Replay, tip: Tip) {
-    this.chart = new Chart(replay, {
-      title: "gradient norm by layer",
-      height: () => this.arranged().length * this.high + EDGE,
-      draw: (area) => this.draw(area),
-      read: (k, y) => this.read(k, y),
-      summary: () => this.summary(),
-      aside: (area) => this.aside(area),
-      click: (y, x) => this.click(y, x),
-      key: (key) => this.key(key),
-    }, tip);
+  constructor(
+    private readonly replay: Replay,
+    tip: Tip,
+  ) {
+    this.chart = new Chart(
+      replay,
+      {
+        title: "gradient norm by layer",
+        height: () => this.arranged().length * this.high + EDGE,
+        draw: (area) => this.draw(area),
+        read: (k, y) => this.read(k, y),
+        summary: () => this.summary(),
+        aside: (area) => this.aside(area),
+        click: (y, x) => this.click(y, x),
+        key: (key) => this.key(key),
+      },
+      tip,
+    );
   }
 
   private arranged(): Row[] {
@@ -46,16 +58,29 @@ export class Heat {
     this.scale = scaleOf(replay, "gradient");
     const { context, theme, left, right } = area;
     const [low, most] = this.scale.ends;
+    const { folded } = replay.rows;
+    const all = button(
+      folded ? "unfold all" : "fold all",
+      `${folded ? "Unfold" : "Fold"} all modules`,
+      () => {
+        replay.rows.all(folded);
+        replay.folded();
+      },
+      { class: "link" },
+    );
     this.chart.legend.replaceChildren(
+      all,
       h("span", { class: "number" }, low),
       h("i", { class: "ramp", style: `background:linear-gradient(90deg,${theme.heat.join(",")})` }),
-      h("span", { class: "number" }, most));
+      h("span", { class: "number" }, most),
+    );
     const image = this.image(area);
     context.imageSmoothingEnabled = false;
     context.drawImage(image, left, 0, right - left, this.rows.length * high);
     const chosen = replay.row.value && replay.rows.shown(replay.row.value);
     context.fillStyle = theme.colours.paper;
-    if (high > 10) this.rows.forEach((_, i) => context.fillRect(left, (i + 1) * high - 1, right - left, 1));
+    if (high > 10)
+      this.rows.forEach((_, i) => context.fillRect(left, (i + 1) * high - 1, right - left, 1));
     this.rows.forEach((row, i) => {
       const y = i * high;
       const middle = y + high / 2;
@@ -63,7 +88,11 @@ export class Heat {
       const x = 10 + INDENT * row.depth;
       if (row.rows.length) twig(area, x - 6, middle, row.open);
       const label = clipped(area, row.label, left - x - 6, this.size, mine);
-      write(area, label, x, middle, { size: this.size, bold: mine, colour: mine ? theme.colours.ink : undefined });
+      write(area, label, x, middle, {
+        size: this.size,
+        bold: mine,
+        colour: mine ? theme.colours.ink : undefined,
+      });
       if (mine) {
         context.strokeStyle = theme.kind("parameter")[1];
         context.lineWidth = 1.5;
@@ -75,7 +104,10 @@ export class Heat {
 
   /** A pixel for every row and every column of the screen: of several steps there, the mean. */
   private image({ theme, left, right, x }: Area): HTMLCanvasElement {
-    const { rows, replay: { run } } = this;
+    const {
+      rows,
+      replay: { run },
+    } = this;
     const colours = theme.heat.map(rgb);
     const broken = rgb(theme.colours.alarm);
     const still = rgb(theme.colours.edge);
@@ -85,10 +117,13 @@ export class Heat {
     const image = context.createImageData(canvas.width, canvas.height);
     const ends = run.frames.map(({ step }, k) => {
       const next = run.frames[k + 1]?.step ?? step + (step - (run.frames[k - 1]?.step ?? step - 1));
-      return [Math.floor(x(step) - left), Math.max(Math.ceil(x(next) - left), Math.floor(x(step) - left) + 1)];
+      return [
+        Math.floor(x(step) - left),
+        Math.max(Math.ceil(x(next) - left), Math.floor(x(step) - left) + 1),
+      ];
     });
     rows.forEach((row, i) => {
-      for (let k = 0; k < run.frames.length; ) {
+      for (let k = 0; k < run.frames.length;) {
         const [from, to] = ends[k];
         let sum = 0;
         let many = 0;
@@ -104,7 +139,13 @@ export class Heat {
             many++;
           }
         }
-        const colour = bad ? broken : many ? colours[this.scale.step(10 ** (sum / many))] : zero ? still : null;
+        const colour = bad
+          ? broken
+          : many
+            ? colours[this.scale.step(10 ** (sum / many))]
+            : zero
+              ? still
+              : null;
         if (!colour) continue;
         for (let column = from; column < Math.min(to, wide); column++)
           image.data.set(colour, 4 * (i * wide + column));
@@ -119,7 +160,9 @@ export class Heat {
       const x = this.replay.run.value(this.replay.at.value, "gradient", row.parameters);
       const alarm = x !== null && !Number.isFinite(x);
       write(area, told("gradient", x), area.right + 7, (i + 0.5) * this.high, {
-        number: true, size: Math.min(10.5, this.high - 1), colour: alarm ? area.theme.colours.alarm : undefined,
+        number: true,
+        size: Math.min(10.5, this.high - 1),
+        colour: alarm ? area.theme.colours.alarm : undefined,
       });
     });
   }
@@ -132,7 +175,9 @@ export class Heat {
     const { run, row, rows } = this.replay;
     const one = y === undefined ? row.value && rows.shown(row.value) : this.at(y);
     const all = one ? [one] : this.rows;
-    return all.map(({ name, parameters }) => `${name} ${told("gradient", run.value(k, "gradient", parameters))}`);
+    return all.map(
+      ({ name, parameters }) => `${name} ${told("gradient", run.value(k, "gradient", parameters))}`,
+    );
   }
 
   private click(y: number, x: number): boolean {
@@ -164,12 +209,29 @@ export class Heat {
 function twig({ context, theme }: Area, x: number, y: number, open: boolean): void {
   context.strokeStyle = theme.colours.faint;
   context.beginPath();
-  for (const [dx, dy] of open ? [[-3, -1.5], [0, 1.5], [3, -1.5]] : [[-1.5, -3], [1.5, 0], [-1.5, 3]]) context.lineTo(x + dx, y + dy);
+  for (const [dx, dy] of open
+    ? [
+        [-3, -1.5],
+        [0, 1.5],
+        [3, -1.5],
+      ]
+    : [
+        [-1.5, -3],
+        [1.5, 0],
+        [-1.5, 3],
+      ])
+    context.lineTo(x + dx, y + dy);
   context.stroke();
 }
 
 /** `text`, or its end, in so many px. */
-function clipped({ context }: Area, text: string, room: number, size: number, bold: boolean): string {
+function clipped(
+  { context }: Area,
+  text: string,
+  room: number,
+  size: number,
+  bold: boolean,
+): string {
   context.font = context.font.replace(/^\d+ [\d.]+px/, `${bold ? 600 : 400} ${size}px`);
   if (context.measureText(text).width <= room) return text;
   let short = text;

@@ -11,15 +11,19 @@ export function keys(replay: Replay, transport: Transport): void {
     " ": () => transport.toggle(),
     c: () => replay.against.set(replay.against.value ? null : { step: replay.step }),
   };
-  addEventListener("keydown", (event) => {
-    const target = event.target as HTMLElement;
-    if (!replay.training.value || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.matches("input[type=search],select,textarea")) return;
-    if (event.key === " " && target.matches("button,a,[role=treeitem],pre")) return;
-    const act = acts[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
-  }, true);
+  addEventListener(
+    "keydown",
+    (event) => {
+      const target = event.target as HTMLElement;
+      if (!replay.training.value || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target.matches("input[type=search],select,textarea")) return;
+      if (event.key === " " && target.matches("button,a,[role=treeitem],pre")) return;
+      const act = acts[event.key];
+      if (!act) return;
+      event.preventDefault();
+      event.stopPropagation();
+      act();
+    },
+    true,
+  );
 }

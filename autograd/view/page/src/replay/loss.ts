@@ -28,7 +28,14 @@ export function lossCharts(replay: Replay, tip: Tip): HTMLElement {
   replay.version.watch(() => {
     for (const name of replay.run.logged().keys()) {
       const metric = name.replace(/^val_/, "");
-      if (metric === "loss" || metric === "lr" || metric === "learning_rate" || made.has(metric) || made.size > 3) continue;
+      if (
+        metric === "loss" ||
+        metric === "lr" ||
+        metric === "learning_rate" ||
+        made.has(metric) ||
+        made.size > 3
+      )
+        continue;
       made.add(metric);
       box.append(new Loss(replay, tip, metric).chart.element);
     }
@@ -43,17 +50,25 @@ class Loss {
   private readonly high: number;
   private readonly bottom: number;
 
-  constructor(private readonly replay: Replay, tip: Tip, private readonly metric: string) {
+  constructor(
+    private readonly replay: Replay,
+    tip: Tip,
+    private readonly metric: string,
+  ) {
     this.high = metric ? LOW : HIGH;
     this.bottom = metric ? LOW - 6 : BOTTOM;
-    this.chart = new Chart(replay, {
-      title: metric || "loss",
-      height: () => this.high,
-      draw: (area) => this.draw(area),
-      read: (k) => this.read(k),
-      summary: () => this.summary(),
-      aside: (area) => this.aside(area),
-    }, tip);
+    this.chart = new Chart(
+      replay,
+      {
+        title: metric || "loss",
+        height: () => this.high,
+        draw: (area) => this.draw(area),
+        read: (k) => this.read(k),
+        summary: () => this.summary(),
+        aside: (area) => this.aside(area),
+      },
+      tip,
+    );
   }
 
   private gather(area: Area): void {
@@ -67,8 +82,11 @@ class Loss {
     };
     const told = (run: Run, mine: boolean) => {
       const logged = run.logged();
-      const points = (name: string): Points => (logged.get(name) ?? []).map(([k, x]) => [run.frames[k].step, x]);
-      const main: Points = metric ? points(metric) : run.frames.map(({ step, loss }) => [step, loss === null ? null : float(loss)]);
+      const points = (name: string): Points =>
+        (logged.get(name) ?? []).map(([k, x]) => [run.frames[k].step, x]);
+      const main: Points = metric
+        ? points(metric)
+        : run.frames.map(({ step, loss }) => [step, loss === null ? null : float(loss)]);
       add(mine ? "training" : "other run", main, mine ? blue : colours.line);
       if (mine) add("validation", points(`val_${metric || "loss"}`), green);
     };
@@ -77,8 +95,11 @@ class Loss {
     this.axis = fitting(this.curves.flatMap(({ points }) => points.map(([, x]) => x ?? NaN)));
     const keys = this.curves.length > 1 ? this.curves : [];
     this.chart.legend.replaceChildren(
-      ...keys.map(({ name, colour }) => h("span", {}, h("i", { style: `background:${colour}` }), name)),
-      this.axis.log ? h("span", {}, "log scale") : "");
+      ...keys.map(({ name, colour }) =>
+        h("span", {}, h("i", { style: `background:${colour}` }), name),
+      ),
+      this.axis.log ? h("span", {}, "log scale") : "",
+    );
   }
 
   private y(x: number): number {
@@ -90,7 +111,8 @@ class Loss {
     const { context, theme, left, right } = area;
     const { run } = this.replay;
     const { bottom } = this;
-    if (this.metric) this.axis.ticks = this.axis.ticks.filter((_, i, all) => i === 0 || i === all.length - 1);
+    if (this.metric)
+      this.axis.ticks = this.axis.ticks.filter((_, i, all) => i === 0 || i === all.length - 1);
     grid(area, this.axis, TOP, bottom);
     if (!this.metric) this.rate(area, bottom);
     for (const { points, colour } of this.curves) {
@@ -105,21 +127,32 @@ class Loss {
     write(area, `step ${first.toLocaleString("en")}`, left, this.high - 7, { size: 10.5 });
     write(area, last.toLocaleString("en"), right, this.high - 7, { size: 10.5, align: "right" });
     let clipped = 0;
-    for (const frame of run.frames) {
+    const bad = run.frames.map(({ loss }) => loss !== null && !Number.isFinite(float(loss)));
+    run.frames.forEach((frame, k) => {
       const x = area.x(frame.step);
       if (frame.clipped) {
         clipped++;
         context.fillStyle = theme.colours.back;
         context.fillRect(x - 0.75, bottom + 1, 1.5, 5);
       }
-      if (frame.loss !== null && !Number.isFinite(float(frame.loss))) {
-        context.fillStyle = theme.colours.alarm;
-        context.fillRect(x - 0.75, TOP - 6, 1.5, bottom - TOP + 6);
-      }
-    }
-    if (clipped) this.chart.legend.append(h("span", {}, h("i", { class: "tick", style: `background:${theme.colours.back}` }), "clipped"));
-    if (run.frames.some(({ loss }) => loss !== null && !Number.isFinite(float(loss))))
-      this.chart.legend.append(h("span", { class: "alarm" }, "nan or ∞"));
+      if (!bad[k]) return;
+      const next = run.frames[k + 1] ? area.x(run.frames[k + 1].step) : right;
+      context.fillStyle = theme.colours.alarm;
+      if (!bad[k - 1]) context.fillRect(x - 0.75, TOP - 6, 1.5, bottom - TOP + 6);
+      context.globalAlpha = 0.12;
+      context.fillRect(x, TOP - 6, next - x, bottom - TOP + 6);
+      context.globalAlpha = 1;
+    });
+    if (clipped)
+      this.chart.legend.append(
+        h(
+          "span",
+          {},
+          h("i", { class: "tick", style: `background:${theme.colours.back}` }),
+          "clipped",
+        ),
+      );
+    if (bad.includes(true)) this.chart.legend.append(h("span", { class: "alarm" }, "nan or ∞"));
   }
 
   /** The learning rate, where it changes: a thin line that fills the height at its largest. */
@@ -131,9 +164,20 @@ class Loss {
     const { context, theme } = area;
     context.strokeStyle = theme.colours.line;
     context.globalAlpha = 0.8;
-    line(area, frames.map(({ step, lr }) => [step, lr ?? null]), (lr) => bottom - (lr / most) * (bottom - TOP));
+    line(
+      area,
+      frames.map(({ step, lr }) => [step, lr ?? null]),
+      (lr) => bottom - (lr / most) * (bottom - TOP),
+    );
     context.globalAlpha = 1;
-    this.chart.legend.append(h("span", {}, h("i", { style: `background:${theme.colours.line};height:1px` }), `learning rate, at most ${said(most)}`));
+    this.chart.legend.append(
+      h(
+        "span",
+        {},
+        h("i", { style: `background:${theme.colours.line};height:1px` }),
+        `learning rate, at most ${said(most)}`,
+      ),
+    );
   }
 
   /** The number of a curve at a step: that of the last point before it. */
@@ -147,7 +191,8 @@ class Loss {
     const told = this.curves.map((curve) => `${curve.name} ${said(this.at(curve, frame.step))}`);
     if (this.metric) return told;
     if (frame.lr !== undefined) told.push(`learning rate ${said(frame.lr)}`);
-    if (frame.norm !== undefined) told.push(`gradient norm ${said(float(frame.norm))}${frame.clipped ? ", clipped" : ""}`);
+    if (frame.norm !== undefined)
+      told.push(`gradient norm ${said(float(frame.norm))}${frame.clipped ? ", clipped" : ""}`);
     return told;
   }
 
@@ -159,14 +204,20 @@ class Loss {
       let y = Number.isFinite(x) ? Math.max(TOP, this.y(x)) : TOP;
       if (used.some((other) => Math.abs(other - y) < 12)) y = Math.max(...used) + 12;
       used.push(y);
-      write(area, said(x), area.right + 7, y, { number: true, size: 10.5, colour: Number.isFinite(x) ? curve.colour : area.theme.colours.alarm });
+      write(area, said(x), area.right + 7, y, {
+        number: true,
+        size: 10.5,
+        colour: Number.isFinite(x) ? curve.colour : area.theme.colours.alarm,
+      });
     }
   }
 
   private summary(): string {
-    return this.curves.map(({ name, points }) => {
-      const there = points.filter(([, x]) => x !== null);
-      return `${name}: from ${said(there[0]?.[1])} to ${said(there.at(-1)?.[1])}`;
-    }).join("; ");
+    return this.curves
+      .map(({ name, points }) => {
+        const there = points.filter(([, x]) => x !== null);
+        return `${name}: from ${said(there[0]?.[1])} to ${said(there.at(-1)?.[1])}`;
+      })
+      .join("; ");
   }
 }

@@ -24,6 +24,8 @@ function replaying({ app, field, side, bar }: Parts): object {
   app.home.append(tip.element);
   bar.querySelector("h1")!.after(modes(replay));
   keys(replay, transport);
+  const { rewind } = side;
+  side.rewind = () => replay.training.value || rewind(); // charts stay where they are being read
   const show = () => {
     app.home.classList.toggle("training", replay.training.value);
     if (replay.training.value && app.stepping.value) app.stopStepping();
@@ -38,14 +40,22 @@ function replaying({ app, field, side, bar }: Parts): object {
       show();
     });
   };
-  for (const signal of [replay.training, replay.at, replay.version, replay.measure, replay.against, app.sheet] as { watch(f: () => void): void }[])
+  for (const signal of [
+    replay.training,
+    replay.at,
+    replay.version,
+    replay.measure,
+    replay.against,
+    app.sheet,
+  ] as { watch(f: () => void): void }[])
     signal.watch(later);
   app.sheet.watch(({ graph }) => app.home.classList.toggle("bare", !graph.nodes.length));
   show();
   app.selected.watch((item) => {
-    if (!item) return replay.row.set(null);
     const { graph, trace } = app.sheet.value;
-    if (item.kind === "node") replay.follow(graph.nodes[item.index].key, graph.path(item.index));
+    if (!item) replay.follow("", "");
+    else if (item.kind === "node")
+      replay.follow(graph.nodes[item.index].key, graph.path(item.index));
     else if (item.kind === "scope") replay.follow("", trace.scopes[item.index].path);
   });
   const { live } = app.payload;
@@ -72,7 +82,11 @@ function replaying({ app, field, side, bar }: Parts): object {
         replay.goto(b);
         replay.against.set(against);
         const run = a === "other" ? replay.other! : replay.run;
-        return changes(replay, { run, k: run.before(a === "other" ? b : a) }, { run: replay.run, k: replay.at.value });
+        return changes(
+          replay,
+          { run, k: run.before(a === "other" ? b : a) },
+          { run: replay.run, k: replay.at.value },
+        );
       },
       colours: () => colours(replay),
       colourBy: replay.measure.set.bind(replay.measure),
@@ -84,7 +98,10 @@ function replaying({ app, field, side, bar }: Parts): object {
 /** The switch between the time of the training and that of one backward pass. */
 function modes(replay: Replay): HTMLElement {
   const box = h("div", { class: "kindswitch", role: "group", "aria-label": "Time" });
-  for (const [training, name, says] of [[true, "training", "Replay the training"], [false, "backprop", "Step through one backward pass"]] as const) {
+  for (const [training, name, says] of [
+    [true, "training", "Replay the training"],
+    [false, "backprop", "Step through one backward pass"],
+  ] as const) {
     const choice = button(name, says, () => replay.training.set(training), { class: "plain" });
     replay.training.watch((now) => choice.setAttribute("aria-pressed", String(now === training)));
     box.append(choice);

@@ -79,10 +79,19 @@ export class Paint implements Overlay {
     } else {
       const probe = run.earlier(k, "probe");
       const norm = value(run, k, "gradient", key);
-      lines.push(norm === null ? "gradient norm not recorded" : `gradient norm ${told("gradient", norm)}`);
+      lines.push(
+        norm === null ? "gradient norm not recorded" : `gradient norm ${told("gradient", norm)}`,
+      );
       if (probe && probe.step !== replay.step) lines.push(`probed at step ${probe.step}`);
     }
-    if (this.comparing) lines.push(x === null ? (this.added.has(key) ? "only in this run" : "not comparable") : `${times(x)} of what it is compared with`);
+    if (this.comparing)
+      lines.push(
+        x === null
+          ? this.added.has(key)
+            ? "only in this run"
+            : "not comparable"
+          : `${times(x)} of what it is compared with`,
+      );
     return lines;
   }
 }

@@ -31,30 +31,52 @@ export function panel(replay: Replay, tip: Tip): HTMLElement {
       words.textContent = "";
       return;
     }
-    const fact = (name: string, value: string) => h("span", {}, `${name} `, h("b", { class: "number" }, value));
+    const fact = (name: string, value: string) =>
+      h("span", {}, `${name} `, h("b", { class: "number" }, value));
     facts.replaceChildren(
       fact("step", frame.step.toLocaleString("en")),
       ...(frame.epoch === undefined ? [] : [fact("epoch", String(frame.epoch))]),
       fact("loss", said(read(frame.loss))),
       ...(frame.lr === undefined ? [] : [fact("learning rate", said(frame.lr))]),
-      fact("after", `${said(frame.seconds)} s`));
+      fact("after", `${said(frame.seconds)} s`),
+    );
     const { text, calm } = verdict(run, replay.at.value);
     words.textContent = text;
     words.classList.toggle("calm", calm);
   };
-  const box = h("section", { class: "replaying", "aria-label": "Training" },
-    h("h2", {}, "Training", status), facts, words,
+  const box = h(
+    "section",
+    { class: "replaying", "aria-label": "Training" },
+    h("h2", {}, "Training", status),
+    facts,
+    words,
     comparison(replay),
     lossCharts(replay, tip),
     new Heat(replay, tip).chart.element,
     spread(replay, tip),
     new Ratios(replay, tip).chart.element,
     new Units(replay, tip).chart.element,
-    notes);
+    notes,
+    h(
+      "p",
+      { class: "hint" },
+      "Click or drag in a chart to move in time. ",
+      h("kbd", {}, "n"),
+      " and ",
+      h("kbd", {}, "p"),
+      " step, ",
+      h("kbd", {}, "space"),
+      " plays, ",
+      h("kbd", {}, "c"),
+      " compares with this step.",
+    ),
+  );
   replay.at.watch(refresh);
   replay.version.watch(() => {
     refresh();
-    notes.replaceChildren(...replay.run.header.notes.map((note) => h("p", { class: "note" }, note)));
+    notes.replaceChildren(
+      ...replay.run.header.notes.map((note) => h("p", { class: "note" }, note)),
+    );
   });
   return box;
 }

@@ -18,16 +18,23 @@ export class Ratios {
   private rows: Row[] = [];
   private place: (x: number) => number = () => 0;
 
-  constructor(private readonly replay: Replay, tip: Tip) {
-    this.chart = new Chart(replay, {
-      title: "update : weight",
-      height: () => HIGH,
-      draw: (area) => this.draw(area),
-      read: (k, y) => this.read(k, y),
-      summary: () => `${this.rows.length} lines; about 10⁻³ is usual`,
-      aside: (area) => this.aside(area),
-      click: (y, x) => this.click(y, x),
-    }, tip);
+  constructor(
+    private readonly replay: Replay,
+    tip: Tip,
+  ) {
+    this.chart = new Chart(
+      replay,
+      {
+        title: "update : weight",
+        height: () => HIGH,
+        draw: (area) => this.draw(area),
+        read: (k, y) => this.read(k, y),
+        summary: () => `${this.rows.length} lines; about 10⁻³ is usual`,
+        aside: (area) => this.aside(area),
+        click: (y, x) => this.click(y, x),
+      },
+      tip,
+    );
   }
 
   private value(k: number, row: Row): number | null {
@@ -38,15 +45,22 @@ export class Ratios {
     const { run, rows, row } = this.replay;
     this.rows = rows.leaves;
     const { context, theme } = area;
-    const lines = this.rows.map((each) => run.frames.map(({ step }, k): [number, number | null] => {
-      const x = this.value(k, each);
-      return [step, x ? Math.log10(x) : null];
-    }));
-    const logs = lines.flatMap((points) => points.map(([, x]) => x ?? NaN)).filter(Number.isFinite).sort((a, b) => a - b);
+    const lines = this.rows.map((each) =>
+      run.frames.map(({ step }, k): [number, number | null] => {
+        const x = this.value(k, each);
+        return [step, x ? Math.log10(x) : null];
+      }),
+    );
+    const logs = lines
+      .flatMap((points) => points.map(([, x]) => x ?? NaN))
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b);
     const low = Math.min(USUAL - 0.6, quantile(logs, 0.01) ?? USUAL);
     const high = Math.max(USUAL + 0.9, quantile(logs, 0.99) ?? USUAL);
     const axis = linear(Math.max(low, high - 10) - 0.15, high + 0.15);
-    axis.ticks = axis.ticks.filter(({ says }) => /^−?\d+$/.test(says)).map(({ at, says }) => ({ at, says: power(Number(says.replace("−", "-"))) }));
+    axis.ticks = axis.ticks
+      .filter(({ says }) => /^−?\d+$/.test(says))
+      .map(({ at, says }) => ({ at, says: power(Number(says.replace("−", "-"))) }));
     this.place = (x) => BOTTOM - Math.max(0, Math.min(1, axis.place(x))) * (BOTTOM - TOP);
     grid(area, axis, TOP, BOTTOM);
     const chosen = row.value && rows.shown(row.value);
@@ -55,7 +69,8 @@ export class Ratios {
       const share = this.rows.length > 1 ? i / (this.rows.length - 1) : 1;
       context.strokeStyle = `color-mix(in srgb, ${to} ${Math.round(100 * share)}%, ${from})`;
       context.lineWidth = 1.1;
-      context.globalAlpha = chosen && this.rows.includes(chosen) ? 0.25 : this.rows.length > FEW ? 0.55 : 0.9;
+      context.globalAlpha =
+        chosen && this.rows.includes(chosen) ? 0.25 : this.rows.length > FEW ? 0.55 : 0.9;
       if (this.rows[i] !== chosen) line(area, points, this.place);
     });
     context.globalAlpha = 1;
@@ -87,7 +102,9 @@ export class Ratios {
 
   private read(k: number, y?: number): string[] {
     const one = y === undefined ? this.replay.row.value : this.near(k, y);
-    return (one ? [one] : this.rows).map((row) => `${row.name} ${told("update", this.value(k, row))}`);
+    return (one ? [one] : this.rows).map(
+      (row) => `${row.name} ${told("update", this.value(k, row))}`,
+    );
   }
 
   private click(y: number, x: number): boolean {
@@ -98,7 +115,8 @@ export class Ratios {
 
   private aside(area: Area): void {
     const used: number[] = [];
-    const rows = this.rows.length > FEW ? this.rows.filter((row) => row === this.replay.row.value) : this.rows;
+    const rows =
+      this.rows.length > FEW ? this.rows.filter((row) => row === this.replay.row.value) : this.rows;
     const found = rows.flatMap((row) => {
       const x = this.value(this.replay.at.value, row);
       return x ? [{ x, y: this.place(Math.log10(x)) }] : [];

@@ -74,6 +74,15 @@ export class Rows {
     return this.visible.filter((each) => !each.open || !each.rows.length);
   }
 
+  /** Open all modules, or none. */
+  all(open: boolean): void {
+    for (const each of this.byName.values()) each.open = open || each === this.root;
+  }
+
+  get folded(): boolean {
+    return [...this.byName.values()].some((each) => each.rows.length > 0 && !each.open);
+  }
+
   named(name: string): Row | undefined {
     return this.byName.get(name);
   }
@@ -82,7 +91,9 @@ export class Rows {
   shown(each: Row): Row | undefined {
     let at = this.root;
     for (;;) {
-      const next = at.rows.find(({ name }) => each.name === name || each.name.startsWith(`${name}.`));
+      const next = at.rows.find(
+        ({ name }) => each.name === name || each.name.startsWith(`${name}.`),
+      );
       if (!next || next === each || !next.open || !next.rows.length) return next;
       at = next;
     }

@@ -56,7 +56,12 @@ export type Measure = "gradient" | "weight" | "update" | "zeros";
 const LIMIT = 2400;
 
 export const BARE: Header = {
-  title: "training", every: 1, started: "", parameters: [], activations: [], notes: [],
+  title: "training",
+  every: 1,
+  started: "",
+  parameters: [],
+  activations: [],
+  notes: [],
 };
 
 export class Run {
@@ -65,7 +70,11 @@ export class Run {
   order: number[] = [];
   private named: { of: Parameter[]; places: Map<string, number> } = { of: [], places: new Map() };
 
-  constructor(public header: Header, frames: Frame[] = [], trace?: GraphTrace) {
+  constructor(
+    public header: Header,
+    frames: Frame[] = [],
+    trace?: GraphTrace,
+  ) {
     for (const frame of frames) this.take(frame);
     this.arrange(trace);
   }

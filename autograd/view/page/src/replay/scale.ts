@@ -24,7 +24,10 @@ export class Scale {
   low = -1;
   high = 1;
 
-  constructor(replay: Replay, readonly measure: Measure) {
+  constructor(
+    replay: Replay,
+    readonly measure: Measure,
+  ) {
     if (measure === "zeros") return;
     const { run } = replay;
     const layers = run.layers.map(({ parameters }) => parameters);
@@ -32,10 +35,9 @@ export class Scale {
     const add = (x: number | null) => {
       if (x !== null && x > 0 && Number.isFinite(x)) logs.push(Math.log10(x));
     };
-    const every = Math.max(1, Math.floor((run.frames.length * layers.length) / ENOUGH));
-    let turn = 0;
-    for (let k = 0; k < run.frames.length; k++)
-      for (const layer of layers) if (turn++ % every === 0) add(run.value(k, measure, layer));
+    const every = Math.ceil((run.frames.length * layers.length) / ENOUGH);
+    for (let k = 0; k < run.frames.length; k += every)
+      for (const layer of layers) add(run.value(k, measure, layer));
     logs.sort((a, b) => a - b);
     if (!logs.length) return;
     this.high = quantile(logs, 0.98);
@@ -47,7 +49,8 @@ export class Scale {
 
   /** Which of the nine colours. */
   step(x: number): number {
-    const share = this.measure === "zeros" ? x : (Math.log10(x) - this.low) / (this.high - this.low);
+    const share =
+      this.measure === "zeros" ? x : (Math.log10(x) - this.low) / (this.high - this.low);
     return Math.max(0, Math.min(STEPS - 1, Math.floor(share * STEPS)));
   }
 
@@ -59,7 +62,9 @@ export class Scale {
   }
 
   get ends(): [string, string] {
-    return this.measure === "zeros" ? ["0 %", "100 %"] : [said(10 ** this.low), said(10 ** this.high)];
+    return this.measure === "zeros"
+      ? ["0 %", "100 %"]
+      : [said(10 ** this.low), said(10 ** this.high)];
   }
 }
 

@@ -4,7 +4,7 @@ import { h } from "../dom";
 import { histogram } from "../histogram";
 import { dimensions } from "../numbers";
 import type { Hist } from "../trace";
-import { type Area, Chart, type Tip, write } from "./chart";
+import { type Area, Chart, stretches, type Tip, write } from "./chart";
 import { said } from "./axis";
 import type { Frame } from "./run";
 import { MEASURES, told } from "./scale";
@@ -12,7 +12,10 @@ import type { Replay } from "./state";
 
 type Kind = "weight_hist" | "gradient_hist";
 
-const KINDS: [Kind, string][] = [["weight_hist", "weights"], ["gradient_hist", "gradients"]];
+const KINDS: [Kind, string][] = [
+  ["weight_hist", "weights"],
+  ["gradient_hist", "gradients"],
+];
 const HIGH = 110;
 
 /** The panel of what is selected. */
@@ -21,7 +24,9 @@ export function spread(replay: Replay, tip: Tip): HTMLElement {
   const head = h("h2");
   const facts = h("dl", { class: "facts" });
   const bars = h("div", { class: "pair" });
-  const strips = KINDS.map(([kind, name]) => new Strip(replay, tip, kind, `${name} over time`).chart.element);
+  const strips = KINDS.map(
+    ([kind, name]) => new Strip(replay, tip, kind, `${name} over time`).chart.element,
+  );
   box.append(head, facts, bars, ...strips);
   const refresh = () => {
     const row = replay.row.value;
@@ -31,19 +36,41 @@ export function spread(replay: Replay, tip: Tip): HTMLElement {
     const k = replay.at.value;
     const [only] = row.parameters;
     const single = row.parameters.length === 1;
-    head.replaceChildren(row.name, h("span", { class: "faint" },
-      single ? dimensions(run.header.parameters[only].shape) : `${row.parameters.length} parameters`));
+    head.replaceChildren(
+      row.name,
+      h(
+        "span",
+        { class: "faint" },
+        single
+          ? dimensions(run.header.parameters[only].shape)
+          : `${row.parameters.length} parameters`,
+      ),
+    );
     facts.replaceChildren();
     for (const measure of ["gradient", "weight", "update", "zeros"] as const)
-      facts.append(h("dt", {}, MEASURES[measure]), h("dd", { class: "number" }, told(measure, run.value(k, measure, row.parameters))));
+      facts.append(
+        h("dt", {}, MEASURES[measure]),
+        h("dd", { class: "number" }, told(measure, run.value(k, measure, row.parameters))),
+      );
     const frame = run.earlier(k, "weight_hist");
-    bars.replaceChildren(...(frame ? KINDS.map(([kind, name]) => {
-      const hist = together(frame, kind, row.parameters);
-      const when = frame.step === replay.step ? "" : ` at step ${frame.step.toLocaleString("en")}`;
-      return h("div", {}, h("h3", {}, `${name}${when}`), hist ? histogram(hist, `${name} of ${row.name}${when}: how many of which size`) : "—");
-    }) : []));
+    bars.replaceChildren(
+      ...(frame
+        ? KINDS.map(([kind, name]) => {
+            const hist = together(frame, kind, row.parameters);
+            const when =
+              frame.step === replay.step ? "" : ` at step ${frame.step.toLocaleString("en")}`;
+            return h(
+              "div",
+              {},
+              h("h3", {}, `${name}${when}`),
+              hist ? histogram(hist, `${name} of ${row.name}${when}: how many of which size`) : "—",
+            );
+          })
+        : []),
+    );
   };
-  for (const signal of [replay.row, replay.at, replay.version] as { watch(f: () => void): void }[]) signal.watch(refresh);
+  for (const signal of [replay.row, replay.at, replay.version] as { watch(f: () => void): void }[])
+    signal.watch(refresh);
   return box;
 }
 
@@ -53,9 +80,16 @@ function together(frame: Frame, kind: Kind, parameters: number[]): Hist | null {
   if (!hists.length) return null;
   const filled = hists.filter(({ negative, positive }) => negative.length + positive.length);
   const first = Math.min(...filled.map((hist) => hist.first));
-  const last = Math.max(...filled.map((hist) => hist.first + Math.max(hist.negative.length, hist.positive.length)));
+  const last = Math.max(
+    ...filled.map((hist) => hist.first + Math.max(hist.negative.length, hist.positive.length)),
+  );
   const bins = filled.length ? last - first : 0;
-  const sum: Hist = { first: filled.length ? first : 0, negative: Array(bins).fill(0), zero: 0, positive: Array(bins).fill(0) };
+  const sum: Hist = {
+    first: filled.length ? first : 0,
+    negative: Array(bins).fill(0),
+    zero: 0,
+    positive: Array(bins).fill(0),
+  };
   for (const hist of hists) {
     sum.zero += hist.zero;
     for (const side of ["negative", "positive"] as const)
@@ -68,15 +102,26 @@ function together(frame: Frame, kind: Kind, parameters: number[]): Hist | null {
 class Strip {
   readonly chart: Chart;
 
-  constructor(private readonly replay: Replay, tip: Tip, private readonly kind: Kind, title: string) {
-    this.chart = new Chart(replay, {
-      title,
-      height: () => HIGH,
-      draw: (area) => this.draw(area),
-      read: (k) => this.read(k),
-      summary: () => "Powers of two above and below zero, by step",
-      shown: () => !!replay.row.value && replay.run.frames.some((frame) => frame[this.kind]?.[replay.row.value!.parameters[0]]),
-    }, tip);
+  constructor(
+    private readonly replay: Replay,
+    tip: Tip,
+    private readonly kind: Kind,
+    title: string,
+  ) {
+    this.chart = new Chart(
+      replay,
+      {
+        title,
+        height: () => HIGH,
+        draw: (area) => this.draw(area),
+        read: (k) => this.read(k),
+        summary: () => "Powers of two above and below zero, by step",
+        shown: () =>
+          !!replay.row.value &&
+          replay.run.frames.some((frame) => frame[this.kind]?.[replay.row.value!.parameters[0]]),
+      },
+      tip,
+    );
   }
 
   private get found(): { step: number; hist: Hist }[] {
@@ -90,25 +135,34 @@ class Strip {
   private draw(area: Area): void {
     const { found } = this;
     if (!found.length) return;
-    const { context, theme, left, right } = area;
+    const { context, theme, left } = area;
     const first = Math.min(...found.map(({ hist }) => hist.first));
-    const last = Math.max(...found.map(({ hist }) => hist.first + Math.max(hist.negative.length, hist.positive.length)));
+    const last = Math.max(
+      ...found.map(({ hist }) => hist.first + Math.max(hist.negative.length, hist.positive.length)),
+    );
     // the smallest sizes say little and would take most of the room
     const low = Math.max(first, last - 18);
     const bins = last - low;
     const high = HIGH / (2 * bins + 1);
-    const most = Math.max(...found.map(({ hist }) => Math.max(1, ...hist.negative, ...hist.positive)));
+    const most = Math.max(
+      ...found.map(({ hist }) => Math.max(1, ...hist.negative, ...hist.positive)),
+    );
     context.fillStyle = theme.kind("parameter")[1];
-    found.forEach(({ step, hist }, k) => {
-      const x = Math.round(area.x(step));
-      const next = k + 1 < found.length ? Math.round(area.x(found[k + 1].step)) : right;
+    const steps = found.map(({ step }) => step);
+    this.chart.legend.replaceChildren(h("span", {}, `recorded at ${steps.length} steps`));
+    stretches(area, steps, (k, x, width) => {
+      const { hist } = found[k];
+      const strength = context.globalAlpha;
       const cell = (place: number, count: number) => {
         if (!count) return;
-        context.globalAlpha = Math.min(1, 0.06 + 0.94 * Math.sqrt(count / most));
-        context.fillRect(x, place * high, Math.max(1, next - x), high);
+        context.globalAlpha = strength * Math.min(1, 0.06 + 0.94 * Math.sqrt(count / most));
+        context.fillRect(x, place * high, width, high);
       };
       let zero = hist.zero;
-      for (const [side, sign] of [["positive", -1], ["negative", 1]] as const)
+      for (const [side, sign] of [
+        ["positive", -1],
+        ["negative", 1],
+      ] as const)
         hist[side].forEach((count, i) => {
           const away = i + hist.first - low;
           if (away < 0) zero += count;
@@ -116,8 +170,8 @@ class Strip {
         });
       cell(bins, zero);
     });
-    context.globalAlpha = 1;
-    const label = (text: string, y: number) => write(area, text, left - 8, y, { align: "right", number: true, size: 10.5 });
+    const label = (text: string, y: number) =>
+      write(area, text, left - 8, y, { align: "right", number: true, size: 10.5 });
     label(said(2 ** last), 6);
     label("0", HIGH / 2);
     label(said(-(2 ** last)), HIGH - 6);
@@ -125,9 +179,14 @@ class Strip {
 
   private read(k: number): string[] {
     const frame = this.replay.run.earlier(k, "weight_hist");
-    const hist = frame && this.replay.row.value && together(frame, this.kind, this.replay.row.value.parameters);
+    const hist =
+      frame &&
+      this.replay.row.value &&
+      together(frame, this.kind, this.replay.row.value.parameters);
     if (!hist) return [];
     const all = [...hist.negative, ...hist.positive].reduce((a, b) => a + b, hist.zero);
-    return [`${all.toLocaleString("en")} numbers, ${hist.zero.toLocaleString("en")} exactly 0, recorded at step ${frame.step}`];
+    return [
+      `${all.toLocaleString("en")} numbers, ${hist.zero.toLocaleString("en")} exactly 0, recorded at step ${frame.step}`,
+    ];
   }
 }

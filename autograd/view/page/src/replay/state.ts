@@ -25,6 +25,8 @@ export class Replay {
   /** Of a training that goes on: whether the end is looked at as it comes. */
   readonly following = new Signal(true);
   readonly status = new Signal("");
+  /** Whether what is selected in the drawing follows a row, and not the other way round. */
+  private choosing = false;
 
   constructor(readonly app: App) {
     const { run } = app.payload;
@@ -92,6 +94,11 @@ export class Replay {
     if (!row.rows.length) return;
     row.open = !row.open;
     this.app.said.set(`${row.name} ${row.open ? "unfolded" : "folded"}`);
+    this.folded();
+  }
+
+  /** Rows were folded or unfolded. */
+  folded(): void {
     this.version.set(this.version.value + 1);
   }
 
@@ -105,15 +112,19 @@ export class Replay {
     const inside = node ?? call?.last;
     const shown = inside === undefined ? null : this.app.visible(fold.tree.leaves[inside]);
     const whole = call && shown && !isInside(shown, call) ? shown : call;
+    this.choosing = true;
     this.app.selected.set(node === undefined ? (whole ?? null) : shown);
+    this.choosing = false;
     if (this.app.selected.value) this.app.go(this.app.selected.value);
   }
 
   /** Something was selected in the drawing. */
   follow(key: string, path: string): void {
+    if (this.choosing) return;
     let row = this.rows.named(key) ?? this.rows.named(path);
-    for (; !row && path; row = this.rows.named(path)) path = path.slice(0, Math.max(0, path.lastIndexOf(".")));
-    if (row && row !== this.rows.root) this.row.set(row);
+    for (; !row && path; row = this.rows.named(path))
+      path = path.slice(0, Math.max(0, path.lastIndexOf(".")));
+    this.row.set(row && row !== this.rows.root ? row : null);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "../dom";
 import { percent } from "../numbers";
-import { type Area, Chart, type Tip, write } from "./chart";
+import { type Area, Chart, stretches, type Tip, write } from "./chart";
 import type { Units as Facts } from "./run";
 import type { Replay } from "./state";
 
@@ -14,16 +14,24 @@ const [HIGH, LOW] = [24, 17];
 export class Units {
   readonly chart: Chart;
 
-  constructor(private readonly replay: Replay, tip: Tip) {
-    this.chart = new Chart(replay, {
-      title: "saturated and dead units",
-      height: () => replay.run.header.activations.length * this.high + 2,
-      draw: (area) => this.draw(area),
-      read: (k, y) => this.read(k, y),
-      summary: () => this.read(replay.run.last).join("; "),
-      aside: (area) => this.aside(area),
-      shown: () => replay.run.header.activations.length > 0 && replay.run.frames.some(({ probe }) => probe),
-    }, tip);
+  constructor(
+    private readonly replay: Replay,
+    tip: Tip,
+  ) {
+    this.chart = new Chart(
+      replay,
+      {
+        title: "saturated and dead units",
+        height: () => replay.run.header.activations.length * this.high + 2,
+        draw: (area) => this.draw(area),
+        read: (k, y) => this.read(k, y),
+        summary: () => this.read(replay.run.last).join("; "),
+        aside: (area) => this.aside(area),
+        shown: () =>
+          replay.run.header.activations.length > 0 && replay.run.frames.some(({ probe }) => probe),
+      },
+      tip,
+    );
   }
 
   private get high(): number {
@@ -46,25 +54,33 @@ export class Units {
     const { context, theme, left, right } = area;
     const { header, frames } = this.replay.run;
     const probes = frames.filter(({ probe }) => probe?.activations.length);
+    const steps = probes.map(({ step }) => step);
     const pale = `color-mix(in srgb, ${theme.colours.tint} 35%, ${theme.colours.paper})`;
     this.chart.legend.replaceChildren(
       h("span", {}, h("i", { class: "block", style: `background:${pale}` }), this.means),
-      h("span", {}, h("i", { class: "block", style: `background:${theme.colours.back}` }), "dead units"));
+      h(
+        "span",
+        {},
+        h("i", { class: "block", style: `background:${theme.colours.back}` }),
+        "dead units",
+      ),
+      h("span", {}, `probed at ${probes.length} steps`),
+    );
     header.activations.forEach((_, i) => {
       const bottom = (i + 1) * this.high - 1;
       const high = this.high - GAP;
       write(area, this.name(i), left - 8, bottom - high / 2, { align: "right" });
       context.fillStyle = `color-mix(in srgb, ${theme.colours.tint} 6%, ${theme.colours.paper})`;
       context.fillRect(left, bottom - high, right - left, high);
-      const areas: [string, (facts: Facts) => number][] = [[pale, ({ saturated }) => saturated], [theme.colours.back, ({ dead }) => dead]];
+      const areas: [string, (facts: Facts) => number][] = [
+        [pale, ({ saturated }) => saturated],
+        [theme.colours.back, ({ dead }) => dead],
+      ];
       for (const [colour, share] of areas) {
         context.fillStyle = colour;
-        probes.forEach(({ step, probe }, k) => {
-          const facts = probe!.activations[i];
-          if (!facts) return;
-          const x = Math.round(area.x(step));
-          const next = Math.round(k + 1 < probes.length ? area.x(probes[k + 1].step) : right);
-          context.fillRect(x, bottom - high * share(facts), next - x, high * share(facts));
+        stretches(area, steps, (k, x, width) => {
+          const facts = probes[k].probe!.activations[i];
+          if (facts) context.fillRect(x, bottom - high * share(facts), width, high * share(facts));
         });
       }
     });
@@ -80,7 +96,11 @@ export class Units {
       if (!facts) return;
       const x = facts.dead || facts.saturated;
       const { back, faint } = area.theme.colours;
-      write(area, percent(x), area.right + 7, (i + 0.5) * this.high + 1, { number: true, size: 10.5, colour: facts.dead ? back : faint });
+      write(area, percent(x), area.right + 7, (i + 0.5) * this.high + 1, {
+        number: true,
+        size: 10.5,
+        colour: facts.dead ? back : faint,
+      });
     });
   }
 
@@ -89,11 +109,13 @@ export class Units {
     const all = run.header.activations.map((_, i) => i);
     const probe = run.earlier(k, "probe");
     if (!probe) return ["not probed yet"];
-    const lines = all.filter((i) => y === undefined || i === Math.floor(y / this.high)).map((i) => {
-      const { kind } = run.header.activations[i];
-      const { saturated, dead } = this.facts(k, i)!;
-      return `${this.name(i)}: ${percent(saturated)} ${kind === "relu" ? "zero" : "saturated"}, ${percent(dead)} of units dead`;
-    });
+    const lines = all
+      .filter((i) => y === undefined || i === Math.floor(y / this.high))
+      .map((i) => {
+        const { kind } = run.header.activations[i];
+        const { saturated, dead } = this.facts(k, i)!;
+        return `${this.name(i)}: ${percent(saturated)} ${kind === "relu" ? "zero" : "saturated"}, ${percent(dead)} of units dead`;
+      });
     return [...lines, `probed at step ${probe.step}`];
   }
 }

@@ -32,7 +32,13 @@ export function verdict(run: Run, k: number): Verdict {
   const layers = depths(run);
   const found = [broken(run, k)];
   if (!found[0])
-    found.push(grown(run, k), faded(run, k, layers), steps(run, k, layers), blocked(run, k), clipped(run, k));
+    found.push(
+      grown(run, k),
+      faded(run, k, layers),
+      steps(run, k, layers),
+      blocked(run, k),
+      clipped(run, k),
+    );
   const words = found.filter(Boolean);
   if (words.length) return { text: words.join(" "), calm: false };
   return { text: healthy(run, k, layers), calm: true };
@@ -41,7 +47,10 @@ export function verdict(run: Run, k: number): Verdict {
 /** The matrices of each layer, from the input to the output. */
 function depths(run: Run): { name: string; parameters: number[] }[] {
   const matrix = (i: number) => run.header.parameters[i].shape.length > 1;
-  const layers = run.layers.map(({ name, parameters }) => ({ name, parameters: parameters.filter(matrix) }));
+  const layers = run.layers.map(({ name, parameters }) => ({
+    name,
+    parameters: parameters.filter(matrix),
+  }));
   return layers.filter(({ parameters }) => parameters.length);
 }
 
@@ -52,17 +61,29 @@ function recent(k: number, number: (k: number) => number | null): number | null 
     const x = number(i);
     if (x !== null && Number.isFinite(x)) values.push(x);
   }
-  return values.length ? quantile(values.sort((a, b) => a - b), 0.5) : null;
+  return values.length
+    ? quantile(
+        values.sort((a, b) => a - b),
+        0.5,
+      )
+    : null;
 }
 
 function broken(run: Run, k: number): string {
   const bad = (x: number | null) => x !== null && !Number.isFinite(x);
   const since = run.frames.findIndex(({ loss }, i) => i <= k && bad(read(loss)));
-  const first = run.frames.findIndex((frame, i) => i <= k && [...frame.gradient, ...frame.weight].some((x) => bad(read(x))));
+  const first = run.frames.findIndex(
+    (frame, i) => i <= k && [...frame.gradient, ...frame.weight].some((x) => bad(read(x))),
+  );
   if (since < 0 && first < 0) return "";
-  const layer = first < 0 ? undefined : run.order.find((i) => bad(read(run.frames[first].gradient[i])));
-  const where = layer === undefined ? "" : `, the gradient of ${run.header.parameters[layer].name} at step ${run.frames[first].step}`;
-  if (since < 0) return `The gradients hold numbers that are not finite since step ${run.frames[first].step}${where && first >= 0 ? `, ${run.header.parameters[layer!].name} among them` : ""}.`;
+  const layer =
+    first < 0 ? undefined : run.order.find((i) => bad(read(run.frames[first].gradient[i])));
+  const where =
+    layer === undefined
+      ? ""
+      : `, the gradient of ${run.header.parameters[layer].name} at step ${run.frames[first].step}`;
+  if (since < 0)
+    return `The gradients hold numbers that are not finite since step ${run.frames[first].step}${where && first >= 0 ? `, ${run.header.parameters[layer!].name} among them` : ""}.`;
   return `The loss is ${said(read(run.frames[since].loss))} at step ${run.frames[since].step}${where}: from there on nothing is learned.`;
 }
 
@@ -83,17 +104,27 @@ function grown(run: Run, k: number): string {
 }
 
 function faded(run: Run, k: number, layers: { name: string; parameters: number[] }[]): string {
-  const sizes = layers.map(({ parameters }) => recent(k, (i) => run.value(i, "gradient", parameters)));
+  const sizes = layers.map(({ parameters }) =>
+    recent(k, (i) => run.value(i, "gradient", parameters)),
+  );
   const still = layers.filter((_, i) => sizes[i] === 0);
   if (still.length && still.length < layers.length) {
-    const names = still.slice(0, 3).map(({ name }) => name).join(", ");
+    const names = still
+      .slice(0, 3)
+      .map(({ name }) => name)
+      .join(", ");
     return `No gradient at all reaches the layers ${names}${still.length > 3 ? ` and ${still.length - 3} more` : ""}: it is exactly 0.`;
   }
-  if (still.length && still.length === layers.length) return "The gradients of all weight matrices are exactly 0.";
+  if (still.length && still.length === layers.length)
+    return "The gradients of all weight matrices are exactly 0.";
   const logs = sizes.filter((x): x is number => x !== null && x > 0).map(Math.log10);
   if (logs.length < 3) return "";
   const third = Math.max(1, Math.floor(logs.length / 3));
-  const middle = (some: number[]) => quantile(some.toSorted((a, b) => a - b), 0.5);
+  const middle = (some: number[]) =>
+    quantile(
+      some.toSorted((a, b) => a - b),
+      0.5,
+    );
   const factor = 10 ** (middle(logs.slice(-third)) - middle(logs.slice(0, third)));
   if (factor < VANISHES || correlation(logs) < STEADY) return "";
   return `Gradients vanish towards the input, by a factor of about ${said(Number(factor.toPrecision(1)))} from layer ${layers.at(-1)!.name} to layer ${layers[0].name}.`;
@@ -104,15 +135,24 @@ function steps(run: Run, k: number, layers: { parameters: number[] }[]): string 
   if (usual === null || !(run.frames[k].lr ?? 1)) return "";
   if (usual > 1)
     return `Steps are about ${said(Number(usual.toPrecision(1)))} times as large as the weights, far above the usual 10⁻³: a lower learning rate may help.`;
-  if (usual > LARGE) return `Steps are about ${said(Number(usual.toPrecision(1)))} of the weights, far above the usual 10⁻³: a lower learning rate may help.`;
-  if (usual && usual < SMALL) return `Steps are about ${said(usual)} of the weights, far below the usual 10⁻³: they hardly move.`;
+  if (usual > LARGE)
+    return `Steps are about ${said(Number(usual.toPrecision(1)))} of the weights, far above the usual 10⁻³: a lower learning rate may help.`;
+  if (usual && usual < SMALL)
+    return `Steps are about ${said(usual)} of the weights, far below the usual 10⁻³: they hardly move.`;
   return "";
 }
 
 /** The usual update of a layer, by its weights. */
 function ratio(run: Run, k: number, layers: { parameters: number[] }[]): number | null {
-  const found = layers.map(({ parameters }) => recent(k, (i) => run.value(i, "update", parameters))).filter((x) => x !== null);
-  return found.length ? quantile(found.sort((a, b) => a - b), 0.5) : null;
+  const found = layers
+    .map(({ parameters }) => recent(k, (i) => run.value(i, "update", parameters)))
+    .filter((x) => x !== null);
+  return found.length
+    ? quantile(
+        found.sort((a, b) => a - b),
+        0.5,
+      )
+    : null;
 }
 
 function blocked(run: Run, k: number): string {
@@ -137,17 +177,26 @@ function blocked(run: Run, k: number): string {
 function clipped(run: Run, k: number): string {
   const frames = run.frames.slice(Math.max(0, k - WINDOW + 1), k + 1);
   const many = frames.filter((frame) => frame.clipped).length;
-  return frames.length === WINDOW && many >= CLIPPED * WINDOW ? `The gradient was clipped at ${many} of the last ${WINDOW} recorded steps.` : "";
+  return frames.length === WINDOW && many >= CLIPPED * WINDOW
+    ? `The gradient was clipped at ${many} of the last ${WINDOW} recorded steps.`
+    : "";
 }
 
 function healthy(run: Run, k: number, layers: { parameters: number[] }[]): string {
-  const sizes = layers.map(({ parameters }) => recent(k, (i) => run.value(i, "gradient", parameters))).filter((x): x is number => !!x);
+  const sizes = layers
+    .map(({ parameters }) => recent(k, (i) => run.value(i, "gradient", parameters)))
+    .filter((x): x is number => !!x);
   const usual = ratio(run, k, layers);
   const words = ["Nothing conspicuous."];
   if (sizes.length > 1) {
     const apart = Math.max(...sizes) / Math.min(...sizes);
-    words.push(`Gradients of the layers lie within a factor of ${said(Number(apart.toPrecision(2)))}`);
-    words[1] += usual === null ? "." : `, steps are about ${said(Number(usual.toPrecision(1)))} of the weights.`;
+    words.push(
+      `Gradients of the layers lie within a factor of ${said(Number(apart.toPrecision(2)))}`,
+    );
+    words[1] +=
+      usual === null
+        ? "."
+        : `, steps are about ${said(Number(usual.toPrecision(1)))} of the weights.`;
   }
   return words.join(" ");
 }
