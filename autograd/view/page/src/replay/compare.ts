@@ -131,8 +131,10 @@ export function comparison(replay: Replay): HTMLElement {
       keys.length
         ? ` ${keys.length} ${what}: ${keys.slice(0, 5).join(", ")}${keys.length > 5 ? " …" : ""}.`
         : "";
+    const when = ({ run, k }: Side) => `step ${run.frames[k].step.toLocaleString("en")}`;
+    const whose = against === "other" ? " of the other run" : "";
     words.textContent =
-      `${MEASURES[measure]} at step ${replay.step.toLocaleString("en")}, by that ${against === "other" ? "of the other run" : ""} at step ${a.run.frames[a.k].step.toLocaleString("en")}.` +
+      `${MEASURES[measure]} at ${when(b)}, by that${whose} at ${when(a)}.` +
       said(added, "only here") +
       said(removed, "only there") +
       said(reshaped, "of another shape");
@@ -147,7 +149,11 @@ export function comparison(replay: Replay): HTMLElement {
     list.replaceChildren(
       ...sorted.slice(0, whole ? sorted.length : MOST).map(([name, x]) => {
         const bar = h("i", {
-          style: `--from:${x < 0 ? 50 + (50 * x) / widest : 50}%;--long:${(50 * Math.abs(x)) / widest}%;background:${diverging(x, STRONGEST, theme)}`,
+          style: [
+            `--from:${x < 0 ? 50 + (50 * x) / widest : 50}%`,
+            `--long:${(50 * Math.abs(x)) / widest}%`,
+            `background:${diverging(x, STRONGEST, theme)}`,
+          ].join(";"),
         });
         const line = h(
           "button",

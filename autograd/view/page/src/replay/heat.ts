@@ -1,10 +1,11 @@
 /** Layers by steps: how large the gradients are, and along which way they fade. */
 
 import { button, h } from "../dom";
-import { type Area, Chart, LEFT, type Tip, write } from "./chart";
+import { Chart, LEFT, type Tip } from "./chart";
 import type { Row } from "./rows";
 import { type Scale, scaleOf, told } from "./scale";
 import type { Replay } from "./state";
+import { type Area, write } from "./strokes";
 
 /** Heights of a row in px, by how many rows there are at most. */
 const HEIGHTS = [
@@ -201,7 +202,10 @@ export class Heat {
 
   private summary(): string {
     const [low, high] = (this.scale ?? scaleOf(this.replay, "gradient")).ends;
-    return `${this.rows.length} rows, from the input to the output, gradients mostly between ${low} and ${high}. Up and down choose a row, Enter folds it`;
+    return (
+      `${this.rows.length} rows, from the input to the output, ` +
+      `gradients mostly between ${low} and ${high}. Up and down choose a row, Enter folds it`
+    );
   }
 }
 

@@ -3,9 +3,10 @@
 import { h } from "../dom";
 import { float } from "../numbers";
 import { type Axis, fitting, said } from "./axis";
-import { type Area, Chart, grid, line, type Tip, write } from "./chart";
+import { Chart, type Tip } from "./chart";
 import type { Run } from "./run";
 import type { Replay } from "./state";
+import { type Area, grid, line, write } from "./strokes";
 
 const HIGH = 150;
 const TOP = 8;

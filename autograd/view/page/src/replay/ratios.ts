@@ -1,11 +1,12 @@
 /** How large each step is beside the weights: of a training that goes well, about a thousandth. */
 
 import { linear, power } from "./axis";
-import { type Area, Chart, grid, line, type Tip, write } from "./chart";
+import { Chart, type Tip } from "./chart";
 import type { Row } from "./rows";
 import { quantile } from "./run";
 import { told } from "./scale";
 import type { Replay } from "./state";
+import { type Area, grid, line, write } from "./strokes";
 
 const HIGH = 128;
 const TOP = 6;

@@ -4,11 +4,12 @@ import { h } from "../dom";
 import { histogram } from "../histogram";
 import { dimensions } from "../numbers";
 import type { Hist } from "../trace";
-import { type Area, Chart, stretches, type Tip, write } from "./chart";
+import { Chart, type Tip } from "./chart";
 import { said } from "./axis";
 import type { Frame } from "./run";
 import { MEASURES, told } from "./scale";
 import type { Replay } from "./state";
+import { type Area, stretches, write } from "./strokes";
 
 type Kind = "weight_hist" | "gradient_hist";
 
@@ -63,7 +64,7 @@ export function spread(replay: Replay, tip: Tip): HTMLElement {
               "div",
               {},
               h("h3", {}, `${name}${when}`),
-              hist ? histogram(hist, `${name} of ${row.name}${when}: how many of which size`) : "—",
+              hist ? histogram(hist, `${name}${when}: how many of which size`) : "—",
             );
           })
         : []),
@@ -186,7 +187,8 @@ class Strip {
     if (!hist) return [];
     const all = [...hist.negative, ...hist.positive].reduce((a, b) => a + b, hist.zero);
     return [
-      `${all.toLocaleString("en")} numbers, ${hist.zero.toLocaleString("en")} exactly 0, recorded at step ${frame.step}`,
+      `${all.toLocaleString("en")} numbers, ${hist.zero.toLocaleString("en")} exactly 0`,
+      `recorded at step ${frame.step.toLocaleString("en")}`,
     ];
   }
 }

@@ -6,7 +6,7 @@ import { complete } from "../trace";
 import { type Row, Rows } from "./rows";
 import { BARE, type Frame, type Header, type Measure, Run } from "./run";
 
-/** What the current step is compared with: a step of the same run, or the other run at that step. */
+/** What the current step is compared with: a step of the same run, or the other run's. */
 export type Against = { step: number } | "other";
 
 export class Replay {

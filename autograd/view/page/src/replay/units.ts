@@ -2,9 +2,10 @@
 
 import { h } from "../dom";
 import { percent } from "../numbers";
-import { type Area, Chart, stretches, type Tip, write } from "./chart";
+import { Chart, type Tip } from "./chart";
 import type { Units as Facts } from "./run";
 import type { Replay } from "./state";
+import { type Area, stretches, write } from "./strokes";
 
 const GAP = 4;
 /** Heights of a row in px: few are high. */
@@ -114,7 +115,8 @@ export class Units {
       .map((i) => {
         const { kind } = run.header.activations[i];
         const { saturated, dead } = this.facts(k, i)!;
-        return `${this.name(i)}: ${percent(saturated)} ${kind === "relu" ? "zero" : "saturated"}, ${percent(dead)} of units dead`;
+        const what = kind === "relu" ? "zero" : "saturated";
+        return `${this.name(i)}: ${percent(saturated)} ${what}, ${percent(dead)} of units dead`;
       });
     return [...lines, `probed at step ${probe.step}`];
   }

@@ -73,18 +73,17 @@ function broken(run: Run, k: number): string {
   const bad = (x: number | null) => x !== null && !Number.isFinite(x);
   const since = run.frames.findIndex(({ loss }, i) => i <= k && bad(read(loss)));
   const first = run.frames.findIndex(
-    (frame, i) => i <= k && [...frame.gradient, ...frame.weight].some((x) => bad(read(x))),
+    ({ gradient, weight }, i) => i <= k && [...gradient, ...weight].some((x) => bad(read(x))),
   );
   if (since < 0 && first < 0) return "";
-  const layer =
-    first < 0 ? undefined : run.order.find((i) => bad(read(run.frames[first].gradient[i])));
-  const where =
-    layer === undefined
-      ? ""
-      : `, the gradient of ${run.header.parameters[layer].name} at step ${run.frames[first].step}`;
-  if (since < 0)
-    return `The gradients hold numbers that are not finite since step ${run.frames[first].step}${where && first >= 0 ? `, ${run.header.parameters[layer!].name} among them` : ""}.`;
-  return `The loss is ${said(read(run.frames[since].loss))} at step ${run.frames[since].step}${where}: from there on nothing is learned.`;
+  const layer = run.order.find((i) => bad(read(run.frames[first]?.gradient[i])));
+  const words = [];
+  if (since >= 0) words.push(`the loss is ${said(read(run.frames[since].loss))}`);
+  if (layer !== undefined)
+    words.push(`the gradient of ${run.header.parameters[layer].name} is not finite`);
+  else if (first >= 0) words.push("weights are not finite");
+  const step = run.frames[since < 0 || (first >= 0 && first < since) ? first : since].step;
+  return `From step ${step} on ${words.join(", and ")}: nothing is learned any more.`;
 }
 
 function grown(run: Run, k: number): string {
@@ -109,11 +108,8 @@ function faded(run: Run, k: number, layers: { name: string; parameters: number[]
   );
   const still = layers.filter((_, i) => sizes[i] === 0);
   if (still.length && still.length < layers.length) {
-    const names = still
-      .slice(0, 3)
-      .map(({ name }) => name)
-      .join(", ");
-    return `No gradient at all reaches the layers ${names}${still.length > 3 ? ` and ${still.length - 3} more` : ""}: it is exactly 0.`;
+    const names = some(still.map(({ name }) => name));
+    return `No gradient at all reaches the layers ${names}: it is exactly 0.`;
   }
   if (still.length && still.length === layers.length)
     return "The gradients of all weight matrices are exactly 0.";
@@ -127,18 +123,20 @@ function faded(run: Run, k: number, layers: { name: string; parameters: number[]
     );
   const factor = 10 ** (middle(logs.slice(-third)) - middle(logs.slice(0, third)));
   if (factor < VANISHES || correlation(logs) < STEADY) return "";
-  return `Gradients vanish towards the input, by a factor of about ${said(Number(factor.toPrecision(1)))} from layer ${layers.at(-1)!.name} to layer ${layers[0].name}.`;
+  return (
+    `Gradients vanish towards the input, by a factor of about ${rough(factor)} ` +
+    `from layer ${layers.at(-1)!.name} to layer ${layers[0].name}.`
+  );
 }
 
 function steps(run: Run, k: number, layers: { parameters: number[] }[]): string {
   const usual = ratio(run, k, layers);
   if (usual === null || !(run.frames[k].lr ?? 1)) return "";
-  if (usual > 1)
-    return `Steps are about ${said(Number(usual.toPrecision(1)))} times as large as the weights, far above the usual 10⁻³: a lower learning rate may help.`;
-  if (usual > LARGE)
-    return `Steps are about ${said(Number(usual.toPrecision(1)))} of the weights, far above the usual 10⁻³: a lower learning rate may help.`;
+  const above = ", far above the usual 10⁻³: a lower learning rate may help.";
+  if (usual > 1) return `Steps are about ${rough(usual)} times as large as the weights${above}`;
+  if (usual > LARGE) return `Steps are about ${rough(usual)} of the weights${above}`;
   if (usual && usual < SMALL)
-    return `Steps are about ${said(usual)} of the weights, far below the usual 10⁻³: they hardly move.`;
+    return `Steps are about ${rough(usual)} of the weights, far below the usual 10⁻³.`;
   return "";
 }
 
@@ -169,7 +167,7 @@ function blocked(run: Run, k: number): string {
   });
   const list = (what: string, all: string[]) => {
     if (!all.length) return "";
-    return `${what}: ${all.slice(0, 3).join(", ")}${all.length > 3 ? ` and ${all.length - 3} more` : ""}.`;
+    return `${what}: ${some(all)}.`;
   };
   return [list("Dead", dead), list("Saturated", saturated)].filter(Boolean).join(" ");
 }
@@ -193,12 +191,18 @@ function healthy(run: Run, k: number, layers: { parameters: number[] }[]): strin
     words.push(
       `Gradients of the layers lie within a factor of ${said(Number(apart.toPrecision(2)))}`,
     );
-    words[1] +=
-      usual === null
-        ? "."
-        : `, steps are about ${said(Number(usual.toPrecision(1)))} of the weights.`;
+    words[1] += usual === null ? "." : `, steps are about ${rough(usual)} of the weights.`;
   }
   return words.join(" ");
+}
+
+function rough(x: number): string {
+  return said(Number(x.toPrecision(1)));
+}
+
+/** The first three of a list. */
+function some(all: string[]): string {
+  return all.slice(0, 3).join(", ") + (all.length > 3 ? ` and ${all.length - 3} more` : "");
 }
 
 /** Spearman's rank correlation of numbers with their places. */
