@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -138,6 +139,19 @@ def test_a_run_without_a_graph_is_shown(opened: Opened) -> None:
     assert page.evaluate("glassgrad.run.colours()") == {}
 
 
+def test_very_many_frames_are_thinned_and_no_metric_is_lost(opened: Opened) -> None:
+    run = trained()
+    frame = {key: value for key, value in run.frames[1].items() if key not in ("logs", "probe")}
+    many = [json.dumps(frame | {"step": step}) for step in range(3000)]
+    run.store.replace([*many, json.dumps({"step": 2001, "logs": {"val_loss": 0.25}})])
+    page = opened(explore(run))
+    steps = page.evaluate("glassgrad.run.frames.map(({step}) => step)")
+    assert 1000 < len(steps) <= 2400
+    assert (steps[0], steps[-1]) == (0, 2999)
+    logged = page.evaluate("glassgrad.run.frames.flatMap(({logs}) => logs ? [logs.val_loss] : [])")
+    assert logged == [0.25]
+
+
 # --- live --------------------------------------------------------------------------------------
 
 
@@ -189,7 +203,8 @@ def test_a_training_is_followed_live(following: Opened) -> None:
 
         page.evaluate("glassgrad.run.goto(5)")  # now the reader has moved it
         model.fit(x, y, epochs=2, batch_size=32, callbacks=[run], verbose=0)
-        until(page, f"glassgrad.run.frames.at(-1).step === {run.frames[-1]['step']}")
+        slider = "document.querySelector('.transport.replay input')"
+        until(page, f"{slider}.max === '{len(run.frames) - 1}'")
         assert page.evaluate("glassgrad.run.step") == 5
     finally:
         server.close()

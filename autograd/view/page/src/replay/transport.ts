@@ -81,7 +81,7 @@ export class Transport {
       : "nothing recorded yet";
     this.slider.setAttribute("aria-valuetext", words);
     this.label.textContent = frame
-      ? `step ${frame.step.toLocaleString("en")} / ${run.frames[run.last].step.toLocaleString("en")}`
+      ? `step ${[frame, run.frames[run.last]].map(({ step }) => step.toLocaleString("en")).join(" / ")}`
       : "";
   }
 

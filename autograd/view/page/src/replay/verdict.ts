@@ -12,8 +12,9 @@ const VANISHES = 1000;
 const STEADY = 0.8;
 /** Times as large as they were, by which gradients explode. */
 const EXPLODES = 1000;
-/** Times as large as at its beginning, by which the loss has grown. */
+/** Times as large as at its beginning, by which the loss has grown, and from which frame on. */
 const GROWN = 3;
+const EARLY = 4;
 /** Shares of the weights by which steps are far too large, or next to nothing. */
 const LARGE = 0.1;
 const SMALL = 1e-6;
@@ -90,7 +91,7 @@ function grown(run: Run, k: number): string {
   const words = [];
   const start = read(run.frames[0].loss);
   const now = recent(k, (i) => read(run.frames[i].loss));
-  if (k > WINDOW && start !== null && now !== null && start > 0 && now > GROWN * start)
+  if (k >= EARLY && start !== null && now !== null && start > 0 && now > GROWN * start)
     words.push(`The loss, about ${said(now)}, is far above where it began, ${said(start)}.`);
   const norm = (i: number) => read(run.frames[i].norm);
   const large = recent(k, norm);
