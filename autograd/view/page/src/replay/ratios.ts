@@ -1,5 +1,6 @@
 /** How large each step is beside the weights: of a training that goes well, about a thousandth. */
 
+import { h } from "../dom";
 import { linear, power } from "./axis";
 import { Chart, type Tip } from "./chart";
 import type { Row } from "./rows";
@@ -66,6 +67,11 @@ export class Ratios {
     grid(area, axis, TOP, BOTTOM);
     const chosen = row.value && rows.shown(row.value);
     const [from, to] = [theme.kind("input")[1], theme.kind("parameter")[1]];
+    const ramp = `background:linear-gradient(90deg,${from},${to})`;
+    this.chart.legend.replaceChildren(
+      h("span", {}, "input", h("i", { style: ramp }), "output"),
+      h("span", {}, h("i", { style: `background:${theme.colours.back}` }), "usual"),
+    );
     lines.forEach((points, i) => {
       const share = this.rows.length > 1 ? i / (this.rows.length - 1) : 1;
       context.strokeStyle = `color-mix(in srgb, ${to} ${Math.round(100 * share)}%, ${from})`;
