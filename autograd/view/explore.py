@@ -107,6 +107,8 @@ class Page:
     def html(self) -> str:
         """The whole file, as text."""
         told = payload(self.title, self.traces, **self.more)
+        training = "run" in self.more or "live" in self.more
+        parts = ["replay", "explorer"] if training else ["explorer"]  # the explorer looks for it
         kind, data = "application/json", told.replace("<", "\\u003c")
         if len(told) > PACKED:
             kind = "application/gzip+base64"
@@ -114,8 +116,8 @@ class Page:
         return TEMPLATE.format(
             connect="'self'" if "live" in self.more else "'none'",
             title=escape(f"{self.title} · Glassgrad"),
-            css=_built("explorer.css"),
-            script=_built("explorer.js"),
+            css="".join(_built(f"{name}.css") for name in parts),
+            script="".join(_built(f"{name}.js") for name in parts),
             kind=kind,
             data=data,
         )

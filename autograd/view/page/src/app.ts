@@ -1,6 +1,6 @@
 /** What all panels share: the trace that is open, how it is folded, what is selected, and when. */
 
-import { type Measure, Scale } from "./colour";
+import { type Measure, type Overlay, Scale } from "./colour";
 import { Signal } from "./dom";
 import { Fold, START } from "./fold";
 import { Graph } from "./graph";
@@ -52,6 +52,8 @@ export class App {
   /** Where on the time line: see `Timeline`. */
   readonly position: Signal<number>;
   readonly measure = new Signal<Measure>("gradient");
+  /** Numbers that are shown in place of the trace's own. */
+  readonly overlay = new Signal<Overlay | null>(null);
   /** Whether steps are being looked at; else the position is the end of the time line. */
   readonly stepping = new Signal(false);
   readonly busy = new Signal("");
@@ -86,6 +88,13 @@ export class App {
 
   get which(): number {
     return this.sheets.indexOf(this.sheet.value);
+  }
+
+  /** Open a trace that has only now arrived, in place of the first. */
+  async load(trace: GraphTrace): Promise<void> {
+    this.payload.traces[0] = trace;
+    this.sheets.length = 0;
+    await this.openTrace(0);
   }
 
   /** Open another trace of the page; what is selected is looked up there by name. */

@@ -1,7 +1,7 @@
 /** How things look now: what is known at this position, what is selected, what happens. */
 
 import type { App } from "./app";
-import { NO_TONE, type Tone, worse } from "./colour";
+import { NO_TONE, type Overlay, type Tone, worse } from "./colour";
 import type { Look } from "./boxes";
 import type { Lit } from "./draw";
 import { inside, pill } from "./fold";
@@ -74,11 +74,13 @@ export class Appearance implements Look {
   }
 
   data({ item }: Mark): string {
+    if (this.overlay) return this.overlay.data(item.index);
     const { graph } = this.app.sheet.value;
     return this.isKnown(item) ? number(graph.nodes[item.index].data) : MISSING;
   }
 
   grad({ item }: Mark): string {
+    if (this.overlay) return this.overlay.grad(item.index);
     const { timeline } = this.app.sheet.value;
     return number(timeline.gradient(item.index, this.app.position.value).value);
   }
@@ -105,7 +107,12 @@ export class Appearance implements Look {
     return this.app.sheet.value.graph.nodes[item.index]?.where ?? item.title;
   }
 
+  private get overlay(): Overlay | null {
+    return this.app.overlay.value;
+  }
+
   private isKnown(item: Item): boolean {
+    if (this.overlay) return true;
     const first = item.kind === "node" || !Number.isFinite(item.first) ? item.last : item.first;
     return this.app.sheet.value.timeline.isComputed(first, this.app.position.value);
   }
@@ -118,7 +125,10 @@ export class Appearance implements Look {
     const measure = this.app.measure.value;
     const scale = scales[measure];
     const position = this.app.position.value;
-    if (measure === "held") {
+    if (this.overlay) {
+      tone = NO_TONE;
+      for (const i of inside(item)) tone = worse(tone, this.overlay.tone(i));
+    } else if (measure === "held") {
       let total = 0;
       for (const i of inside(item)) total += graph.nodes[i].held ?? 0;
       tone = scale.tone(total);

@@ -2,6 +2,7 @@
 
 import type { Tone } from "./colour";
 import type { Rect } from "./layout/plan";
+import { diverging } from "./heatmap";
 import { WIDEST } from "./numbers";
 import type { Ink, Pen } from "./pen";
 import type { Mark, Plate, Scene } from "./scene";
@@ -57,6 +58,8 @@ export function drawBox(
 function ring(tone: Tone, look: Look): Ink | undefined {
   const { colours, heat } = look.theme;
   if (tone.kind === "hot") return { stroke: heat[tone.heat], width: 3.5 };
+  if (tone.kind === "between")
+    return { stroke: diverging(tone.share, 1, look.theme), width: 3.5 };
   if (tone.kind === "partial")
     return { stroke: heat[tone.heat] ?? colours.faint, width: 3.5, dash: [9, 6] };
   if (tone.kind === "still")

@@ -6,7 +6,17 @@ import type { Num, Stats } from "./trace";
 
 /** A ring: none where nothing was computed; zero and broken have no heat, and an unfinished zero -1. */
 export type Tone =
-  { kind: "none" | "still" | "broken" } | { kind: "hot" | "partial"; heat: number };
+  | { kind: "none" | "still" | "broken" }
+  | { kind: "hot" | "partial"; heat: number }
+  | { kind: "between"; share: number };
+
+/** Other numbers than the trace's own: those of a training at a step, or of a comparison. */
+export interface Overlay {
+  tone(node: number): Tone;
+  data(node: number): string;
+  grad(node: number): string;
+  words(node: number): string[];
+}
 
 export type Measure = "gradient" | "zeros" | "held";
 
@@ -81,10 +91,11 @@ function round(x: number): string {
   return text.replace(".0e", "e").replace("e+", "e");
 }
 
-const RANK = { none: 0, still: 1, partial: 2, hot: 3, broken: 4 };
+const RANK = { none: 0, still: 1, partial: 2, hot: 3, between: 3, broken: 4 };
 
 /** Of two tones the one to worry about. */
 export function worse(a: Tone, b: Tone): Tone {
   if (RANK[a.kind] !== RANK[b.kind]) return RANK[a.kind] > RANK[b.kind] ? a : b;
+  if ("share" in a && "share" in b) return Math.abs(b.share) > Math.abs(a.share) ? b : a;
   return "heat" in a && "heat" in b && b.heat > a.heat ? b : a;
 }

@@ -14,7 +14,7 @@ import { Outline } from "./outline";
 import { stepPanel } from "./rule";
 import { download, svg } from "./save";
 import { Search } from "./search";
-import { sheet } from "./sheet";
+import { sheet, type Side } from "./sheet";
 import { Stage } from "./stage";
 import { tooltip } from "./tooltip";
 import { payload } from "./trace";
@@ -31,7 +31,17 @@ const SETTLED = 260;
 declare global {
   interface Window {
     glassgrad: { ready: Promise<void> } | ReturnType<typeof api>;
+    /** What a page of a training adds: see `replay/main.ts`. */
+    glassgradReplay?: (page: Parts) => object;
   }
+}
+
+/** The parts of the page that others may add to. */
+export interface Parts {
+  app: App;
+  field: HTMLElement;
+  side: Side;
+  bar: HTMLElement;
 }
 
 async function start(): Promise<void> {
@@ -68,10 +78,15 @@ async function start(): Promise<void> {
     side,
     tooltip(app, field),
   );
-  home.replaceChildren(bar(app, stage, search, outline), field, live);
+  const top = bar(app, stage, search, outline);
+  home.replaceChildren(top, field, live);
   keys(app, stage, transport, search);
+  const made = api(app, stage, window.glassgrad?.ready);
+  const recorded = app.payload.run ?? app.payload.live;
+  const more = recorded && window.glassgradReplay?.({ app, field, side, bar: top });
   const margins = () => {
     const wide = field.clientWidth > NARROW;
+    const legends = [...field.querySelectorAll<HTMLElement>(".legend")];
     const open = outline.element.offsetWidth > 1;
     const was = stage.viewport.margins.left;
     const fitted = stage.viewport.untouched;
@@ -81,7 +96,7 @@ async function start(): Promise<void> {
       right: wide ? side.offsetWidth : 0,
       bottom: wide ? 72 : field.clientHeight - side.offsetTop,
       top: Math.max(
-        wide ? 0 : colours.offsetTop + colours.offsetHeight,
+        ...(wide ? [] : legends.map((each) => each.offsetTop + each.offsetHeight)),
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
       ),
     });
@@ -97,8 +112,9 @@ async function start(): Promise<void> {
     setTimeout(() => stage.reveal(item, false), SETTLED);
   });
   app.stepping.watch((stepping) => stepping && side.lift());
-  window.glassgrad = api(app, stage, window.glassgrad?.ready);
-  const room = stage.viewport.room / COMFORT;
+  window.glassgrad = Object.assign(made, more);
+  let room = NARROWEST;
+  app.sheet.watch(() => (room = stage.viewport.room / COMFORT));
   app.room = () => Math.max(NARROWEST, room);
   await app.arrange();
 }

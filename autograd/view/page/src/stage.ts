@@ -45,7 +45,7 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     app.go = (item) => this.reveal(item);
     app.scene.watch((scene) => this.show(scene));
-    for (const signal of [app.position, app.measure, app.sheet, app.stepping] as {
+    for (const signal of [app.position, app.measure, app.overlay, app.sheet, app.stepping] as {
       watch(f: () => void): void;
     }[])
       signal.watch(() => this.refresh());

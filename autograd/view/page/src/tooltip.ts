@@ -38,10 +38,15 @@ function words(app: App, item: Item): HTMLElement[] {
   const op = graph.op(item.index);
   const value = (x: Stats | Num | undefined) =>
     x === undefined ? MISSING : isStats(x) ? `norm ${short(norm(x))}` : short(x);
+  const overlay = app.overlay.value;
   const position = app.position.value;
   const facts: HTMLElement[] = [h("b", {}, graph.titles[item.index])];
   if (op) facts.push(h("span", { class: "number" }, op.formula));
   if (node.shape) facts.push(h("span", {}, `${dimensions(node.shape)} ${node.dtype ?? ""}`));
+  if (overlay) {
+    const told = overlay.words(item.index);
+    return [...facts, ...told.map((text) => h("span", { class: "number" }, text))];
+  }
   facts.push(
     h(
       "span",

@@ -125,6 +125,13 @@ export interface Palette {
   heat: { light: string[]; dark: string[] };
 }
 
+/** A recorded training: `replay/run.ts` knows more of it. */
+export interface Recorded {
+  header: object;
+  frames: object[];
+  other?: Recorded;
+}
+
 export interface Payload {
   format: "glassgrad-page";
   version: 1;
@@ -132,6 +139,9 @@ export interface Payload {
   traces: GraphTrace[];
   code?: Code;
   palette: Palette;
+  run?: Recorded;
+  /** Where frames of a training that goes on come from. */
+  live?: { events: string };
 }
 
 /** The payload of this page: plain JSON, or gzip in base64 where it is large. */
@@ -152,17 +162,20 @@ function whole(payload: Payload): Payload {
       kind: "tensors",
       nodes: [],
     } as unknown as GraphTrace);
-  for (const trace of payload.traces) {
-    trace.scopes ??= [];
-    trace.events ??= [];
-    trace.notes ??= [];
-    trace.ops ??= {};
-    trace.sources ??= {};
-    for (const { parts } of trace.events)
-      for (const part of parts) {
-        part.nth ??= 1;
-        part.of ??= 1;
-      }
-  }
+  payload.traces.forEach(complete);
   return payload;
+}
+
+export function complete(trace: GraphTrace): GraphTrace {
+  trace.scopes ??= [];
+  trace.events ??= [];
+  trace.notes ??= [];
+  trace.ops ??= {};
+  trace.sources ??= {};
+  for (const { parts } of trace.events)
+    for (const part of parts) {
+      part.nth ??= 1;
+      part.of ??= 1;
+    }
+  return trace;
 }
