@@ -49,6 +49,8 @@ class Run:
         header = self.header
         traces = [Kept(header["trace"])] if "trace" in header else []
         slim = {key: value for key, value in header.items() if key != "trace"}
+        if traces:
+            slim["keys"] = [node["key"] for node in traces[0].nodes]
         run = {"header": slim, "frames": self.frames}
         return {"traces": traces, "title": header["title"], "run": run}
 

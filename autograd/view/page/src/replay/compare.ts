@@ -49,13 +49,10 @@ export function structure(
   before: Run,
   now: Run,
 ): { added: string[]; removed: string[]; reshaped: string[] } {
-  const probes = [before, now].map((run) => run.earlier(run.last, "probe")?.probe!.nodes);
-  const keys = (run: Run, nodes: object | undefined) =>
-    new Set([
-      ...run.header.parameters.map(({ name }) => name),
-      ...Object.keys((probes.every(Boolean) && nodes) || {}),
-    ]);
-  const [old, fresh] = [keys(before, probes[0]), keys(now, probes[1])];
+  const both = before.header.keys && now.header.keys;
+  const keys = ({ header }: Run) =>
+    new Set([...header.parameters.map(({ name }) => name), ...((both && header.keys) || [])]);
+  const [old, fresh] = [keys(before), keys(now)];
   const shape = (run: Run, name: string) => String(run.header.parameters[run.index(name)]?.shape);
   return {
     added: [...fresh].filter((key) => !old.has(key)),

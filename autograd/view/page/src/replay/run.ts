@@ -24,6 +24,8 @@ export interface Header {
   parameters: Parameter[];
   activations: { name: string; kind: string }[];
   trace?: GraphTrace;
+  /** Of all nodes of the graph, where it is known. */
+  keys?: string[];
   notes: string[];
   ended?: boolean;
 }
