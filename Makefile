@@ -9,7 +9,7 @@ PYTEST := $(RUN) -m pytest --numprocesses auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check oracle gpu notebooks gallery bench doctor clean
+.PHONY: help demo test check oracle gpu notebooks gallery bench page doctor clean
 
 help:
 	@echo "Glassgrad: the autograd engine you can see through"; echo
@@ -41,6 +41,9 @@ notebooks: $(VENV)/.dev ## execute every notebook in place
 
 bench: $(VENV)/.bench ## measure beside the peers
 	@$(RUN) -m benchmarks
+
+page: ## build the interactive page again (needs Node 20)
+	@cd autograd/view/page && npm ci --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
 
 doctor: $(VENV)/.demo ## what this machine has, and how to get what it lacks
 	@$(VENV)/bin/glassgrad doctor

@@ -104,7 +104,8 @@ class Source:
     """
 
     def __init__(self, root: Node, frame: FrameType | None = None) -> None:
-        writer = _Writer(root, frame)
+        with host.errstate(all="ignore"):  # what is not finite is written, not warned of
+            writer = _Writer(root, frame)
         self.text, self.lines = writer.text, writer.about
         self.name, self.arguments = writer.name, writer.arguments
 

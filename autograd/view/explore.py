@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..errors import AutogradError
 from ..expand import expand, scalars
 from ..node import Node
 from ..tensor import Tensor
@@ -188,8 +189,14 @@ def _traces(x: Any, gradient: Any, frame: FrameType) -> list[GraphTrace]:
     traces = [GraphTrace.of(x, gradient, frame=frame)]
     if isinstance(x, Tensor) and not x.shape and x.requires_grad and scalars(x) <= SCALARS:
         seed = 1.0 if gradient is None else float(gradient)
-        traces.append(GraphTrace.of(expand(x)[x].item(), seed))
-        traces[1].title = traces[0].title
+        try:
+            root = expand(x)[x].item()
+        except AutogradError as error:  # arrays may hold what single numbers refuse: log(0) is -inf
+            cause = str(error.__cause__ or error).partition("\n")[0]
+            traces[0].notes.append(f"It cannot be shown as single numbers. {cause}")
+        else:
+            traces.append(GraphTrace.of(root, seed))
+            traces[1].title = traces[0].title
     return traces
 
 

@@ -35,7 +35,8 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
       const gradients: { [key: string]: Num | null } = {};
       graph.nodes.forEach(({ key }, i) => {
         const { value } = timeline.gradient(i, app.position.value);
-        gradients[key] = value === undefined ? null : typeof value === "object" ? value.norm : value;
+        gradients[key] =
+          value === undefined ? null : typeof value === "object" ? value.norm : value;
       });
       const { x, y, scale } = stage.viewport;
       return {
@@ -59,7 +60,8 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
     search: (text: string) => find(app, text).map(({ key }) => key),
     positions() {
       const places: { [key: string]: [number, number] } = {};
-      for (const mark of app.scene.value?.marks.values() ?? []) places[mark.key] = [mark.rect.x, mark.rect.y];
+      for (const mark of app.scene.value?.marks.values() ?? [])
+        places[mark.key] = [mark.rect.x, mark.rect.y];
       return places;
     },
     /** Where the contributions do not add up to the gradient of the trace; [] where all is well. */

@@ -23,7 +23,10 @@ export class Sheet {
   readonly trouble: Trouble | null;
   readonly scales: { [measure in Measure]: Scale };
 
-  constructor(readonly trace: GraphTrace, start: number) {
+  constructor(
+    readonly trace: GraphTrace,
+    start: number,
+  ) {
     this.graph = new Graph(trace);
     this.fold = new Fold(this.graph);
     this.fold.reset(start);
@@ -63,8 +66,13 @@ export class App {
   go: (item: Item) => void = () => {};
   private readonly sheets: Sheet[] = [];
   private turn = 0;
+  /** What was open when the drawing that is shown was made. */
+  private readonly settled = new WeakMap<Fold, ReadonlySet<Item>>();
 
-  constructor(readonly payload: Payload, readonly home: HTMLElement) {
+  constructor(
+    readonly payload: Payload,
+    readonly home: HTMLElement,
+  ) {
     this.themes = new Themes(payload.palette, home);
     this.sheets[0] = new Sheet(payload.traces[0], this.start);
     this.sheet = new Signal(this.sheets[0]);
@@ -95,22 +103,35 @@ export class App {
     this.sheet.set(sheet);
     this.position.set(sheet.timeline.length);
     await this.arrange();
-    const twin = name ? sheet.graph.titles.findIndex((title) => title === name || title.startsWith(`${name}[`) || name.startsWith(`${title}[`)) : -1;
+    const twin = name
+      ? sheet.graph.titles.findIndex(
+          (title) => title === name || title.startsWith(`${name}[`) || name.startsWith(`${title}[`),
+        )
+      : -1;
     if (twin >= 0) await this.select(sheet.fold.tree.leaves[twin]);
   }
 
   /** Lay out what is open; the newest call wins. */
   async arrange(): Promise<void> {
     const turn = ++this.turn;
+    this.hovered.set(null);
     const { fold } = this.sheet.value;
     const picture = fold.picture();
     const placed = arrange(picture, picture.boxes.length <= SMALL ? this.room() : null);
-    if (placed instanceof Promise) this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
+    if (placed instanceof Promise)
+      this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
     try {
       const layout = await placed;
-      if (turn === this.turn) this.scene.set(new Scene(fold, picture, layout));
-    } finally {
-      if (turn === this.turn) this.busy.set("");
+      if (turn !== this.turn) return;
+      this.settled.set(fold, fold.state);
+      this.scene.set(new Scene(fold, picture, layout));
+      this.busy.set("");
+    } catch (error) {
+      if (turn !== this.turn) return;
+      const before = this.settled.get(fold);
+      if (before) fold.state = before;
+      this.busy.set(`${(error as Error).message}: it stays as it was. Unfold less at once.`);
+      setTimeout(() => turn === this.turn && this.busy.set(""), 6000);
     }
   }
 
@@ -158,15 +179,11 @@ export class App {
   /** The position after the next step that can be seen: a folded module is one. */
   next(): number {
     const { timeline } = this.sheet.value;
-    let at = Math.min(this.position.value + 1, timeline.length);
-    while (at < timeline.length && this.same(at, at + 1)) at++;
-    return at;
+    return this.last(Math.min(this.position.value + 1, timeline.length));
   }
 
   previous(): number {
-    let at = this.position.value;
-    while (at > 1 && this.same(at, at - 1)) at--;
-    return Math.max(0, at - 1);
+    return Math.max(0, this.first(this.position.value) - 1);
   }
 
   /** Whether two positions are the same step, because what they do is folded into one box. */
@@ -185,11 +202,22 @@ export class App {
     if (moment.phase === "start") return;
     const item = fold.shown(moment.node);
     if (item.kind === "node") return this.step(this.next());
-    let first = this.position.value;
-    while (first > 1 && this.same(first, first - 1)) first--;
+    const first = this.first(this.position.value);
     await this.toggle(item, true);
-    this.position.set(first);
-    this.position.set(this.next() === first + 1 ? first : Math.max(first, this.position.value));
+    this.position.set(this.last(first));
+  }
+
+  /** The first position of the step that a position belongs to. */
+  first(position: number): number {
+    while (position > 1 && this.same(position, position - 1)) position--;
+    return position;
+  }
+
+  /** The last position of the step that a position belongs to. */
+  private last(position: number): number {
+    const { length } = this.sheet.value.timeline;
+    while (position < length && this.same(position, position + 1)) position++;
+    return position;
   }
 
   visible(item: Item): Item {

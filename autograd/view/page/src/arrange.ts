@@ -16,8 +16,7 @@ let worker: Worker | null = null;
 let waiting: { resolve(layout: Layout): void; reject(reason: Error): void } | null = null;
 
 export function arrange(picture: Picture, wrap: number | null): Layout | Promise<Layout> {
-  if (picture.boxes.length + picture.arrows.length <= FEW || !script)
-    return layout(picture, wrap);
+  if (picture.boxes.length + picture.arrows.length <= FEW || !script) return layout(picture, wrap);
   waiting?.reject(new Error("another layout was asked for"));
   worker?.terminate(); // what it was doing is of no use any more
   try {
@@ -48,5 +47,6 @@ export function arrange(picture: Picture, wrap: number | null): Layout | Promise
 
 /** In a worker: lay out whatever picture arrives. */
 export function serve(): void {
-  self.onmessage = ({ data }: MessageEvent<[Picture, number | null]>) => self.postMessage(layout(...data));
+  self.onmessage = ({ data }: MessageEvent<[Picture, number | null]>) =>
+    self.postMessage(layout(...data));
 }

@@ -13,8 +13,13 @@ export function banner(app: App): HTMLElement {
     const { op, where } = graph.nodes[node];
     const { size } = path;
     box.replaceChildren(
-      h("b", {}, kind), what === "data" ? " first appears in " : " first appears in the gradient that flows back through ",
-      link(app, node), op && graph.titles[node] !== op ? ` (${op})` : "", where ? `, ${where}.` : ".",
+      h("b", {}, kind),
+      what === "data"
+        ? " first appears in "
+        : " first appears in the gradient that flows back through ",
+      link(app, node),
+      op && graph.titles[node] !== op ? ` (${op})` : "",
+      where ? `, ${where}.` : ".",
       op && what === "data" ? " Its inputs are finite." : "",
       size > 1 ? ` It reaches ${size - 1} more.` : "",
     );

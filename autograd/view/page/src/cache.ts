@@ -40,7 +40,14 @@ export class Cache {
       }, REST);
     }
     const stretch = place.scale / kept.scale;
-    context.setTransform(stretch, 0, 0, stretch, ratio * (place.x - kept.x * stretch), ratio * (place.y - kept.y * stretch));
+    context.setTransform(
+      stretch,
+      0,
+      0,
+      stretch,
+      ratio * (place.x - kept.x * stretch),
+      ratio * (place.y - kept.y * stretch),
+    );
     context.drawImage(this.picture, 0, 0);
     return true;
   }

@@ -5,7 +5,8 @@ import { bytes, isStats, size } from "./numbers";
 import type { Num, Stats } from "./trace";
 
 /** A ring: none where nothing was computed; zero, broken and unfinished are no numbers. */
-export type Tone = { kind: "none" | "still" | "broken" } | { kind: "hot" | "partial"; heat: number };
+export type Tone =
+  { kind: "none" | "still" | "broken" } | { kind: "hot" | "partial"; heat: number };
 
 export type Measure = "gradient" | "zeros" | "held";
 
@@ -25,12 +26,20 @@ export class Scale {
   low = 0;
   high = 1;
 
-  constructor(readonly measure: Measure, graph: Graph) {
+  constructor(
+    readonly measure: Measure,
+    graph: Graph,
+  ) {
     if (measure === "zeros") return;
-    const found = graph.nodes.map((node) => (measure === "held" ? (node.held ?? 0) : size(node.grad)));
+    const found = graph.nodes.map((node) =>
+      measure === "held" ? (node.held ?? 0) : size(node.grad),
+    );
     const logs = found.filter((x): x is number => !!x && Number.isFinite(x)).map(Math.log10);
     this.high = logs.reduce((a, b) => Math.max(a, b), logs[0] ?? 0);
-    this.low = Math.max(logs.reduce((a, b) => Math.min(a, b), logs[0] ?? 0), this.high - DECADES);
+    this.low = Math.max(
+      logs.reduce((a, b) => Math.min(a, b), logs[0] ?? 0),
+      this.high - DECADES,
+    );
     const spare = Math.max(0, 1 - (this.high - this.low)) / 2;
     this.low -= spare;
     this.high += spare;
@@ -51,7 +60,8 @@ export class Scale {
       return { kind: unfinished ? "partial" : "hot", heat: this.step(share) };
     }
     const large = size(x)!;
-    if (this.measure === "held") return large ? { kind: "hot", heat: this.step(Math.log10(large)) } : NO_TONE;
+    if (this.measure === "held")
+      return large ? { kind: "hot", heat: this.step(Math.log10(large)) } : NO_TONE;
     if (!Number.isFinite(large)) return { kind: "broken" };
     if (unfinished) return { kind: "partial", heat: large ? this.step(Math.log10(large)) : 0 };
     return large === 0 ? { kind: "still" } : { kind: "hot", heat: this.step(Math.log10(large)) };
@@ -61,7 +71,6 @@ export class Scale {
     const share = (x - this.low) / (this.high - this.low);
     return Math.max(0, Math.min(Math.floor(share * HEATS), HEATS - 1));
   }
-
 }
 
 function round(x: number): string {

@@ -7,6 +7,9 @@ import { bytes, counted, MISSING } from "./numbers";
 import { datum, facts, formula, itemLink, link, shapeOf, source, swatch } from "./parts";
 import type { Item } from "./tree";
 
+/** So many of a long list are shown. */
+const FEW = 12;
+
 export function details(app: App): HTMLElement {
   const panel = h("section", { class: "details", "aria-label": "Details" });
   const refresh = () => {
@@ -22,7 +25,9 @@ export function details(app: App): HTMLElement {
       refresh();
     });
   };
-  for (const signal of [app.selected, app.sheet, app.themes.signal, app.scene, app.stepping] as { watch(f: () => void): void }[])
+  for (const signal of [app.selected, app.sheet, app.themes.signal, app.scene, app.stepping] as {
+    watch(f: () => void): void;
+  }[])
     signal.watch(later);
   let step = -1;
   app.position.watch((position) => {
@@ -42,24 +47,40 @@ function overview(app: App): HTMLElement[] {
   const parameters = graph.nodes.filter((each) => each.kind === "parameter").length;
   const held = graph.nodes.reduce((sum, each) => sum + (each.held ?? 0), 0);
   const kinds = ["input", "parameter", "constant", "value", "output", "op"];
-  const used = kinds.filter((kind) => kind === "op" || graph.nodes.some((each) => each.kind === kind));
+  const used = kinds.filter(
+    (kind) => kind === "op" || graph.nodes.some((each) => each.kind === kind),
+  );
   const key = h("ul", { class: "kinds" });
-  for (const kind of used) key.append(h("li", {}, swatch(app, kind), kind === "op" ? "operation" : kind));
+  for (const kind of used)
+    key.append(h("li", {}, swatch(app, kind), kind === "op" ? "operation" : kind));
   return [
     h("h2", {}, trace.title),
     facts([
-      ["graph", `${counted(graph.nodes.length, "node")}, ${counted(timeline.forward.length, "operation")}`],
+      [
+        "graph",
+        `${counted(graph.nodes.length, "node")}, ${counted(timeline.forward.length, "operation")}`,
+      ],
       ["modules", trace.scopes.length ? counted(trace.scopes.length, "call") : null],
-      ["parameters", parameters ? counted(parameters, trace.kind === "values" ? "number" : "array") : null],
+      [
+        "parameters",
+        parameters ? counted(parameters, trace.kind === "values" ? "number" : "array") : null,
+      ],
       ["kept for backward", held ? bytes(held) : null],
       ["made by", `glassgrad ${trace.made?.glassgrad ?? ""}, ${trace.made?.backend ?? ""}`],
     ]),
     key,
     ...trace.notes.map((note) => h("p", { class: "note" }, note)),
-    h("p", { class: "hint" },
+    h(
+      "p",
+      { class: "hint" },
       "Click a box to see what it holds. Double click a module to unfold it, a frame to fold it. ",
-      h("kbd", {}, "/"), " searches, ", h("kbd", {}, "n"), " and ", h("kbd", {}, "p"),
-      " step through backpropagation."),
+      h("kbd", {}, "/"),
+      " searches, ",
+      h("kbd", {}, "n"),
+      " and ",
+      h("kbd", {}, "p"),
+      " step through backpropagation.",
+    ),
   ];
 }
 
@@ -73,20 +94,36 @@ function node(app: App, i: number): HTMLElement[] {
   ];
   if (op) {
     found.push(
-      h("div", { class: "op" },
+      h(
+        "div",
+        { class: "op" },
         formula(op.formula),
         h("p", {}, op.doc),
-        each.params ? h("p", { class: "number faint" }, each.params) : null),
+        each.params ? h("p", { class: "number faint" }, each.params) : null,
+      ),
     );
   }
   const inputs = h("ul", { class: "links" });
-  (each.inputs ?? []).forEach((x, k) => inputs.append(h("li", {}, h("span", { class: "faint number" }, operand(op?.inputs, k)), link(app, x))));
+  (each.inputs ?? []).forEach((x, k) =>
+    inputs.append(
+      h("li", {}, h("span", { class: "faint number" }, operand(op?.inputs, k)), link(app, x)),
+    ),
+  );
   const readers = h("ul", { class: "links" });
-  for (const reader of graph.readers[i].slice(0, 40)) readers.append(h("li", {}, link(app, reader)));
-  if (graph.readers[i].length > 40) readers.append(h("li", { class: "faint" }, `and ${graph.readers[i].length - 40} more`));
+  for (const reader of graph.readers[i].slice(0, FEW))
+    readers.append(h("li", {}, link(app, reader)));
+  if (graph.readers[i].length > FEW)
+    readers.append(h("li", { class: "faint" }, `and ${graph.readers[i].length - FEW} more`));
   found.push(
     facts([
-      [each.parts ? "results" : "holds", each.parts ? String(each.parts) : each.shape === undefined ? "a number" : shapeOf(each.shape, each.dtype)],
+      [
+        each.parts ? "results" : "holds",
+        each.parts
+          ? String(each.parts)
+          : each.shape === undefined
+            ? "a number"
+            : shapeOf(each.shape, each.dtype),
+      ],
       ["computed from", each.inputs?.length ? inputs : null],
       ["read by", graph.readers[i].length ? readers : null],
       ["kept for backward", each.held ? bytes(each.held) : null],
@@ -94,13 +131,31 @@ function node(app: App, i: number): HTMLElement[] {
   );
   if (each.data !== undefined) found.push(h("h3", {}, "data"), datum(app, each.data, "data"));
   if (each.kind !== "constant" && !each.parts) found.push(...gradient(app, i));
-  const rules = (op?.rules ?? []).map((rule, k) => rule && h("li", {}, h("span", { class: "faint number" }, operand(op!.inputs, k)), formula(rule)));
+  const rules = (op?.rules ?? []).map(
+    (rule, k) =>
+      rule &&
+      h("li", {}, h("span", { class: "faint number" }, operand(op!.inputs, k)), formula(rule)),
+  );
   if (rules.some(Boolean) && trace.events.length)
-    found.push(h("h3", {}, "how the gradient flows back"), h("ul", { class: "rules" }, ...rules),
-      h("p", { class: "faint" }, "g is the gradient that arrives, z the result"));
+    found.push(
+      h("h3", {}, "how the gradient flows back"),
+      h("ul", { class: "rules" }, ...rules),
+      h("p", { class: "faint" }, "g is the gradient that arrives, z the result"),
+    );
   if (each.where) found.push(h("h3", {}, "where"), source(app, each.where));
   if (timeline.length)
-    found.push(h("p", {}, button(trace.events.length ? "Go to its step" : "Go to its computation", "Move the time line to the step of this node", () => app.step(timeline.of(i)), { class: "plain" })));
+    found.push(
+      h(
+        "p",
+        {},
+        button(
+          trace.events.length ? "Go to its step" : "Go to its computation",
+          "Move the time line to the step of this node",
+          () => app.step(timeline.of(i)),
+          { class: "plain" },
+        ),
+      ),
+    );
   return found;
 }
 
@@ -110,11 +165,16 @@ function gradient(app: App, i: number): HTMLElement[] {
   const { state, value, nth, of } = timeline.gradient(i, app.position.value);
   const heading = h("h3", {}, "gradient");
   if (value !== undefined) {
-    if (state === "partial") heading.append(h("span", { class: "partial" }, `${nth} of ${of} contributions so far`));
+    if (state === "partial")
+      heading.append(h("span", { class: "partial" }, `${nth} of ${of} contributions so far`));
     return [heading, datum(app, value, "gradient")];
   }
-  const why = each.grad !== undefined ? "not computed yet at this step"
-    : each.requires_grad ? "not computed: no gradient reaches it" : "not computed: it needs no gradient";
+  const why =
+    each.grad !== undefined
+      ? "not computed yet at this step"
+      : each.requires_grad
+        ? "not computed: no gradient reaches it"
+        : "not computed: it needs no gradient";
   return [heading, h("p", {}, h("span", { class: "number" }, MISSING), ` ${why}`)];
 }
 
@@ -130,20 +190,38 @@ function group(app: App, item: Item): HTMLElement[] {
   }
   const open = fold.isOpen(item);
   const list = h("ul", { class: "links" });
-  for (const i of parameters.slice(0, 24)) list.append(h("li", {}, link(app, i)));
-  if (parameters.length > 24) list.append(h("li", { class: "faint" }, `and ${parameters.length - 24} more`));
+  for (const i of parameters.slice(0, FEW)) list.append(h("li", {}, link(app, i)));
+  if (parameters.length > FEW)
+    list.append(h("li", { class: "faint" }, `and ${parameters.length - FEW} more`));
   return [
     h("h2", {}, item.title),
     h("p", { class: "crumbs" }, ...crumbs(app, item)),
     facts([
       ["from … to", entry && exit ? `${entry} → ${exit}` : null],
-      ["inside", `${counted(operations(graph, item), "operation")}, ${counted(item.count, "node")}`],
+      [
+        "inside",
+        `${counted(operations(graph, item), "operation")}, ${counted(item.count, "node")}`,
+      ],
       ["parameters", parameters.length ? list : null],
       ["kept for backward", held ? bytes(held) : null],
     ]),
-    h("p", { class: "actions" },
-      button(open ? "Fold" : "Unfold", `${open ? "Fold" : "Unfold"} ${item.title}`, () => void app.toggle(item), { class: "plain" }),
-      timeline.length > 0 && button("Go to its step", "Move the time line to where this is done", () => app.step(timeline.of(item.last)), { class: "plain" })),
+    h(
+      "p",
+      { class: "actions" },
+      button(
+        open ? "Fold" : "Unfold",
+        `${open ? "Fold" : "Unfold"} ${item.title}`,
+        () => void app.toggle(item),
+        { class: "plain" },
+      ),
+      timeline.length > 0 &&
+        button(
+          "Go to its step",
+          "Move the time line to where this is done",
+          () => app.step(timeline.of(item.last)),
+          { class: "plain" },
+        ),
+    ),
     ...(scope?.where ? [h("h3", {}, "where"), source(app, scope.where)] : []),
   ];
 }

@@ -61,7 +61,11 @@ const SIGNS: { [name: string]: string } = {
 };
 
 export function icon(sign: string): SVGElement {
-  return s("svg", { viewBox: "0 0 20 20", class: "icon", "aria-hidden": "true" }, s("path", { d: SIGNS[sign] }));
+  return s(
+    "svg",
+    { viewBox: "0 0 20 20", class: "icon", "aria-hidden": "true" },
+    s("path", { d: SIGNS[sign] }),
+  );
 }
 
 /** A value that tells its listeners when it changes. */

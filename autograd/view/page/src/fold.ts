@@ -53,8 +53,18 @@ export class Fold {
 
   private boxes(item: Item): number {
     let boxes = 0;
-    for (const child of item.children) boxes += child.kind === "node" && this.graph.nodes[child.index].op ? 2 : 1;
+    for (const child of item.children)
+      boxes += child.kind === "node" && this.graph.nodes[child.index].op ? 2 : 1;
     return boxes;
+  }
+
+  /** What is open, to come back to. */
+  get state(): ReadonlySet<Item> {
+    return new Set(this.open);
+  }
+
+  set state(open: ReadonlySet<Item>) {
+    this.open = new Set(open);
   }
 
   isOpen(item: Item): boolean {
@@ -77,7 +87,9 @@ export class Fold {
 
   all(open: boolean): void {
     const root = this.tree.root;
-    this.open = new Set(open ? [...this.tree.byKey.values()].filter((i) => i.kind !== "node") : [root]);
+    this.open = new Set(
+      open ? [...this.tree.byKey.values()].filter((i) => i.kind !== "node") : [root],
+    );
     this.open.add(root);
   }
 
@@ -111,7 +123,7 @@ export class Fold {
     while (stack.length) {
       const item = stack.pop()!;
       visit(item);
-      if (this.isOpen(item)) for (let k = item.children.length; k--; ) stack.push(item.children[k]);
+      if (this.isOpen(item)) for (let k = item.children.length; k--;) stack.push(item.children[k]);
     }
   }
 
@@ -154,8 +166,10 @@ export class Fold {
       const repeated = single && new Set(node.inputs).size < node.inputs!.length;
       (node.inputs ?? []).forEach((x, k) => {
         const from = stands[x];
-        const tail = from.kind === "node" && graph.nodes[x].parts !== undefined ? pill(from.key) : from.key;
-        if (repeated && from.kind === "node") arrows.set(`${tail}\n${into}\n${k}`, { tail, head: into });
+        const tail =
+          from.kind === "node" && graph.nodes[x].parts !== undefined ? pill(from.key) : from.key;
+        if (repeated && from.kind === "node")
+          arrows.set(`${tail}\n${into}\n${k}`, { tail, head: into });
         else join(tail, into);
       });
       if (into !== item.key && graph.nodes[i].parts === undefined) join(into, item.key);
@@ -192,7 +206,7 @@ export function* inside(item: Item): Generator<number> {
   while (stack.length) {
     const at = stack.pop()!;
     if (at.kind === "node") yield at.index;
-    else for (let k = at.children.length; k--; ) stack.push(at.children[k]);
+    else for (let k = at.children.length; k--;) stack.push(at.children[k]);
   }
 }
 
@@ -225,7 +239,8 @@ function nodeBoxes(graph: Graph, i: number, key: string, cluster: string | null)
   const boxes: Box[] = [];
   if (hasPill(graph, i))
     boxes.push({ key: pill(key), kind: "op", lines: [graph.symbol(i)], cluster });
-  if (node.parts === undefined) boxes.push({ key, kind: node.kind, lines: rows(graph, i), cluster });
+  if (node.parts === undefined)
+    boxes.push({ key, kind: node.kind, lines: rows(graph, i), cluster });
   return boxes;
 }
 
@@ -240,12 +255,16 @@ function rows(graph: Graph, i: number): (string | string[])[] {
   }
   const shape = dimensions(node.shape);
   const first = name ? [[name]] : [[""]];
-  if (!node.dtype || node.dtype === "float") return [...first, [`${shape} ${node.dtype ?? ""}`.trim()], [WIDEST]];
+  if (!node.dtype || node.dtype === "float")
+    return [...first, [`${shape} ${node.dtype ?? ""}`.trim()], [WIDEST]];
   const facts: string[][] = [[`${shape} ${node.dtype}`]];
   if (node.data === undefined && node.grad === undefined) return [...first, ...facts];
   if (!/^(bool|u?int)/.test(node.dtype)) {
     const bar = node.shape.length ? "|" : "";
-    facts.push([`${bar}data${bar} ${WIDEST}`, `${bar}grad${bar} ${node.requires_grad ? WIDEST : MISSING}`]);
+    facts.push([
+      `${bar}data${bar} ${WIDEST}`,
+      `${bar}grad${bar} ${node.requires_grad ? WIDEST : MISSING}`,
+    ]);
   }
   return [...first, ...facts];
 }

@@ -1,7 +1,10 @@
 /** A trace with what it only implies: who reads whom, what to call each node, by which key. */
 
-import { MISSING, subscript } from "./numbers";
+import { subscript } from "./numbers";
 import type { GraphTrace, OpInfo, TraceNode } from "./trace";
+
+/** A name of so many letters is written into every ∂. */
+const SHORT = 5;
 
 export class Graph {
   readonly nodes: TraceNode[];
@@ -58,8 +61,9 @@ export class Graph {
     return `∂${this.end}/∂${this.titles[i]}`;
   }
 
-  get end(): string {
-    const title = this.trace.root === undefined ? MISSING : this.titles[this.trace.root];
-    return title.length <= 5 ? title : "L";
+  private get end(): string {
+    const { root } = this.trace;
+    const name = root === undefined ? undefined : this.nodes[root].name;
+    return name && name.length <= SHORT ? name : "L";
   }
 }

@@ -5,8 +5,14 @@ import { float, MISSING, short } from "./numbers";
 import type { Theme } from "./theme";
 import type { Preview } from "./trace";
 
-const COLD = { light: ["#f4f4f2", "#b9d4ea", "#5b9bd0", "#1b5e9e"], dark: ["#262b32", "#264a6e", "#3d83c2", "#8cc5f5"] };
-const WARM = { light: ["#f4f4f2", "#f6cfa4", "#e58a3c", "#a34a07"], dark: ["#262b32", "#6b4217", "#c97a26", "#ffc076"] };
+const COLD = {
+  light: ["#f4f4f2", "#b9d4ea", "#5b9bd0", "#1b5e9e"],
+  dark: ["#262b32", "#264a6e", "#3d83c2", "#8cc5f5"],
+};
+const WARM = {
+  light: ["#f4f4f2", "#f6cfa4", "#e58a3c", "#a34a07"],
+  dark: ["#262b32", "#6b4217", "#c97a26", "#ffc076"],
+};
 const WIDE = 288; // px that a row may take
 const HIGH = 170; // px that all rows may take
 const LARGEST = 26; // px of the side of an element
@@ -34,11 +40,24 @@ export function most(previews: (Preview | undefined)[]): number {
 }
 
 /** A heat map of a preview on a scale from -limit to limit, with the value pointed at below it. */
-export function heatmap(preview: Preview, theme: Theme, limit = most([preview]), says = "", wide = WIDE): HTMLElement {
+export function heatmap(
+  preview: Preview,
+  theme: Theme,
+  limit = most([preview]),
+  says = "",
+  wide = WIDE,
+): HTMLElement {
   const upright = preview.cols.length === 1 && preview.rows.length > 1; // a column lies down
   const { rows, cols, values } = upright ? transposed(preview) : preview;
   const across = offsets(cols);
-  const side = Math.max(3, Math.min(LARGEST, Math.floor((wide - across.gaps) / cols.length), Math.floor(HIGH / rows.length)));
+  const side = Math.max(
+    3,
+    Math.min(
+      LARGEST,
+      Math.floor((wide - across.gaps) / cols.length),
+      Math.floor(HIGH / rows.length),
+    ),
+  );
   const left = across.at(side);
   const top = offsets(rows).at(side);
   const width = left[cols.length];
@@ -83,7 +102,8 @@ export function heatmap(preview: Preview, theme: Theme, limit = most([preview]),
 export function heatKey(limit: number, theme: Theme): HTMLElement {
   const stops = [-1, -0.67, -0.33, 0, 0.33, 0.67, 1].map((x) => diverging(x, 1, theme)).join(",");
   return h(
-    "div", { class: "heatkey" },
+    "div",
+    { class: "heatkey" },
     h("span", { class: "number" }, short(-limit)),
     h("i", { style: `background:linear-gradient(90deg,${stops})` }),
     h("span", { class: "number" }, short(limit)),

@@ -23,6 +23,10 @@ import { Transport } from "./transport";
 /** Scale at which a small drawing should fit the window, and the least px it is given. */
 const COMFORT = 0.85;
 const NARROWEST = 560;
+/** Up to this width, in px, the panel is a sheet: as in the style. */
+const NARROW = 760;
+/** Milliseconds until the sheet has come to rest. */
+const SETTLED = 260;
 
 declare global {
   interface Window {
@@ -38,7 +42,12 @@ async function start(): Promise<void> {
   const transport = new Transport(app);
   const search = new Search(app);
   const outline = new Outline(app);
-  const field = h("main", { class: "field", tabindex: 0, "aria-label": "Drawing of the graph. Arrow keys pan, plus and minus zoom; the outline holds the same as text." });
+  const field = h("main", {
+    class: "field",
+    tabindex: 0,
+    "aria-label":
+      "Drawing of the graph. Arrow keys pan, plus and minus zoom; the outline holds the same as text.",
+  });
   const busy = h("div", { class: "busy", role: "status" });
   app.busy.watch((text) => {
     busy.textContent = text;
@@ -48,24 +57,42 @@ async function start(): Promise<void> {
   app.said.watch((text) => (live.textContent = text));
   const side = sheet(stepPanel(app), details(app), codePanel(app));
   const warning = banner(app);
-  field.append(stage.canvas, outline.element, warning, legend(app), busy, transport.element, side, tooltip(app, field));
+  const colours = legend(app);
+  field.append(
+    stage.canvas,
+    outline.element,
+    warning,
+    colours,
+    busy,
+    transport.element,
+    side,
+    tooltip(app, field),
+  );
   home.replaceChildren(bar(app, stage, search, outline), field, live);
   keys(app, stage, transport, search);
   const margins = () => {
-    const wide = field.clientWidth > 760;
-    const open = outline.element.classList.contains("open");
+    const wide = field.clientWidth > NARROW;
+    const open = outline.element.offsetWidth > 1;
     field.classList.toggle("outlined", open);
     Object.assign(stage.viewport.margins, {
       left: open && wide ? outline.element.offsetWidth : 0,
       right: wide ? side.offsetWidth : 0,
       bottom: wide ? 72 : field.clientHeight - side.offsetTop,
-      top: (wide ? 0 : 84) + (warning.hidden ? 0 : warning.offsetHeight + 14),
+      top: Math.max(
+        wide ? 0 : colours.offsetTop + colours.offsetHeight,
+        warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
+      ),
     });
   };
   const watcher = new ResizeObserver(margins);
-  for (const panel of [side, outline.element, warning]) watcher.observe(panel);
+  for (const panel of [side, outline.element, warning, colours]) watcher.observe(panel);
   margins();
-  app.selected.watch((item) => item && side.lift());
+  app.selected.watch((item) => {
+    side.rewind();
+    if (!item || field.clientWidth > NARROW) return;
+    side.lift();
+    setTimeout(() => stage.reveal(item, false), SETTLED);
+  });
   app.stepping.watch((stepping) => stepping && side.lift());
   window.glassgrad = api(app, stage, window.glassgrad?.ready);
   const room = stage.viewport.room / COMFORT;
@@ -79,22 +106,51 @@ function bar(app: App, stage: Stage, search: Search, outline: Outline): HTMLElem
   if (app.payload.traces.length > 1) {
     const names = ["arrays", "scalars"];
     app.payload.traces.forEach((_, i) => {
-      const choice = button(names[i] ?? `trace ${i + 1}`, `Open as ${names[i]}`, () => void app.openTrace(i), { class: "plain" });
+      const choice = button(
+        names[i] ?? `trace ${i + 1}`,
+        `Open as ${names[i]}`,
+        () => void app.openTrace(i),
+        { class: "plain" },
+      );
       app.sheet.watch(() => choice.setAttribute("aria-pressed", String(app.which === i)));
       kinds.append(choice);
     });
   }
-  const toggle = button("outline", "Outline", () => {
-    const open = outline.element.classList.toggle("open");
-    toggle.setAttribute("aria-pressed", String(open));
-  }, { "aria-pressed": "false" });
-  return h("header", { class: "bar" }, toggle, title, kinds, search.element,
-    h("div", { class: "tools" },
-      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level()), { class: "roomy" }),
-      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel()), { class: "roomy" }),
+  const toggle = button(
+    "outline",
+    "Outline",
+    () => {
+      const open = outline.element.classList.toggle("open");
+      toggle.setAttribute("aria-pressed", String(open));
+    },
+    { "aria-pressed": "false" },
+  );
+  return h(
+    "header",
+    { class: "bar" },
+    toggle,
+    title,
+    kinds,
+    search.element,
+    h(
+      "div",
+      { class: "tools" },
+      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level()), {
+        class: "roomy",
+      }),
+      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel()), {
+        class: "roomy",
+      }),
       button("fit", "Fit to the window (0)", () => stage.fit()),
-      button("save", "Save as SVG", () => download(svg(app, stage), `${app.payload.title}.svg`, "image/svg+xml"), { class: "roomy" }),
-      button("theme", "Light or dark", () => app.themes.toggle())));
+      button(
+        "save",
+        "Save as SVG",
+        () => download(svg(app, stage), `${app.payload.title}.svg`, "image/svg+xml"),
+        { class: "roomy" },
+      ),
+      button("theme", "Light or dark", () => app.themes.toggle()),
+    ),
+  );
 }
 
 if (typeof document === "undefined") serve();

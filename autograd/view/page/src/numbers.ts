@@ -55,7 +55,11 @@ export function dimensions(shape: number[] | undefined): string {
 
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`;
-  for (const [unit, size] of [["kB", 1e3], ["MB", 1e6], ["GB", 1e9]] as const) {
+  for (const [unit, size] of [
+    ["kB", 1e3],
+    ["MB", 1e6],
+    ["GB", 1e9],
+  ] as const) {
     if (count < size * 1000) return `${(count / size).toPrecision(3)} ${unit}`;
   }
   return `${(count / 1e12).toPrecision(3)} TB`;

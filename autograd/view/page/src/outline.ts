@@ -17,6 +17,9 @@ export class Outline {
   constructor(private readonly app: App) {
     this.element.append(h("h2", {}, "Outline"), this.tree);
     this.tree.addEventListener("keydown", (event) => this.key(event));
+    this.tree.addEventListener("focusin", (event) => {
+      this.current = this.itemOf(event.target as HTMLElement) ?? this.current;
+    });
     this.tree.addEventListener("click", (event) => this.click(event));
     app.scene.watch(() => this.build());
     app.position.watch(() => this.numbers());
@@ -36,10 +39,14 @@ export class Outline {
       }
       rows.push(this.row(item));
     });
-    if (left) rows.push(h("li", { class: "faint" }, `and ${left.toLocaleString("en")} more: fold some, or search`));
+    if (left)
+      rows.push(
+        h("li", { class: "faint" }, `and ${left.toLocaleString("en")} more: fold some, or search`),
+      );
     this.tree.replaceChildren(...rows);
     this.numbers();
-    if (!this.current || !this.rows.has(this.current)) this.current = this.rows.keys().next().value ?? null;
+    if (!this.current || !this.rows.has(this.current))
+      this.current = this.rows.keys().next().value ?? null;
     this.mark(this.app.selected.value);
     if (focused) this.focus();
   }
@@ -47,14 +54,25 @@ export class Outline {
   private row(item: Item): HTMLElement {
     const { graph, fold } = this.app.sheet.value;
     const group = item.kind !== "node";
-    const row = h("li", {
-      role: "treeitem", tabindex: -1, "aria-level": item.depth, "aria-selected": "false",
-      style: `--depth:${item.depth - 1}`, class: item.kind,
-      ...(group ? { "aria-expanded": String(fold.isOpen(item)) } : {}),
-    },
+    const row = h(
+      "li",
+      {
+        role: "treeitem",
+        tabindex: -1,
+        "aria-level": item.depth,
+        "aria-selected": "false",
+        style: `--depth:${item.depth - 1}`,
+        class: item.kind,
+        ...(group ? { "aria-expanded": String(fold.isOpen(item)) } : {}),
+      },
       h("span", { class: "twig", "aria-hidden": "true" }),
       h("span", { class: "what" }, item.title),
-      h("span", { class: "said number" }, group ? "" : graph.nodes[item.index].op ? graph.symbol(item.index) : ""));
+      h(
+        "span",
+        { class: "said number" },
+        group ? "" : graph.nodes[item.index].op ? graph.symbol(item.index) : "",
+      ),
+    );
     this.rows.set(item, row);
     return row;
   }
@@ -67,22 +85,27 @@ export class Outline {
     for (const [item, row] of this.rows) {
       if (item.kind !== "node" || item.index >= graph.nodes.length) continue;
       const { data } = graph.nodes[item.index];
-      const known = timeline.isComputed(item.index, position) && data !== undefined && !isStats(data);
+      const known =
+        timeline.isComputed(item.index, position) && data !== undefined && !isStats(data);
       const { value } = timeline.gradient(item.index, position);
-      row.setAttribute("aria-label",
-        `${item.title}, data ${known ? short(data!) : MISSING}, gradient ${value === undefined || isStats(value) ? "not computed" : short(value)}`);
+      row.setAttribute(
+        "aria-label",
+        `${item.title}, data ${known ? short(data!) : MISSING}, gradient ${value === undefined || isStats(value) ? "not computed" : short(value)}`,
+      );
     }
   }
 
   private mark(item: Item | null): void {
-    for (const row of this.tree.querySelectorAll('[aria-selected="true"]')) row.setAttribute("aria-selected", "false");
+    for (const row of this.tree.querySelectorAll('[aria-selected="true"]'))
+      row.setAttribute("aria-selected", "false");
     const row = item && this.rows.get(item);
     if (row) {
       row.setAttribute("aria-selected", "true");
       this.current = item;
       if (this.element.classList.contains("open")) row.scrollIntoView({ block: "nearest" });
     }
-    for (const other of this.tree.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1");
+    for (const other of this.tree.querySelectorAll('[tabindex="0"]'))
+      other.setAttribute("tabindex", "-1");
     if (this.current) this.rows.get(this.current)?.setAttribute("tabindex", "0");
   }
 
@@ -90,12 +113,17 @@ export class Outline {
     if (this.current) this.rows.get(this.current)?.focus();
   }
 
+  private itemOf(element: HTMLElement): Item | undefined {
+    const row = element.closest("li");
+    return [...this.rows].find(([, each]) => each === row)?.[0];
+  }
+
   private click(event: MouseEvent): void {
-    const row = (event.target as HTMLElement).closest("li");
-    const item = [...this.rows].find(([, each]) => each === row)?.[0];
+    const item = this.itemOf(event.target as HTMLElement);
     if (!item) return;
     this.current = item;
-    if ((event.target as HTMLElement).classList.contains("twig") && item.kind !== "node") void this.app.toggle(item);
+    if ((event.target as HTMLElement).classList.contains("twig") && item.kind !== "node")
+      void this.app.toggle(item);
     else this.choose(item);
   }
 

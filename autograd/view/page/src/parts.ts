@@ -9,7 +9,11 @@ import type { Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
 /** A link that selects a node, and shows where it is. */
-export function link(app: App, node: number, text = app.sheet.value.graph.titles[node]): HTMLElement {
+export function link(
+  app: App,
+  node: number,
+  text = app.sheet.value.graph.titles[node],
+): HTMLElement {
   return itemLink(app, app.sheet.value.fold.tree.leaves[node], text);
 }
 
@@ -45,18 +49,27 @@ export function datum(app: App, x: Stats | Num, says: string): HTMLElement {
   if (!isStats(x)) return h("p", { class: "number big" }, long(x));
   const box = h("div", { class: "datum" });
   const bad = x.nan + x.inf;
-  if (bad) box.append(h("p", { class: "alarm" }, [x.nan && `${x.nan} nan`, x.inf && `${x.inf} infinite`].filter(Boolean).join(", ")));
+  if (bad)
+    box.append(
+      h(
+        "p",
+        { class: "alarm" },
+        [x.nan && `${x.nan} nan`, x.inf && `${x.inf} infinite`].filter(Boolean).join(", "),
+      ),
+    );
   const single = x.hist.zero + total(x.hist.negative) + total(x.hist.positive) + bad === 1;
   if (single) {
     box.append(h("p", { class: "number big" }, long(bad ? x.norm : x.min)));
     return box;
   }
-  box.append(facts([
-    ["norm", num(x.norm)],
-    ["mean ± std", `${short(x.mean)} ± ${short(x.std)}`],
-    ["range", `${short(x.min)} … ${short(x.max)}`],
-    ["zeros", percent(x.zeros)],
-  ]));
+  box.append(
+    facts([
+      ["norm", num(x.norm)],
+      ["mean ± std", `${short(x.mean)} ± ${short(x.std)}`],
+      ["range", `${short(x.min)} … ${short(x.max)}`],
+      ["zeros", percent(x.zeros)],
+    ]),
+  );
   const limit = most([x.preview]);
   if (!limit && !bad) return box; // nothing but zeros
   if (x.preview) box.append(heatmap(x.preview, theme, limit, says));
@@ -92,8 +105,12 @@ export function source(app: App, where: string): HTMLElement {
   const margin = Math.min(...lines.filter((text) => text.trim()).map((text) => text.search(/\S/)));
   lines.forEach((text, i) =>
     code.append(
-      h("span", { class: begin + i === line ? "line here" : "line" },
-        h("i", {}, String(begin + i)), text.slice(margin) || " "),
+      h(
+        "span",
+        { class: begin + i === line ? "line here" : "line" },
+        h("i", {}, String(begin + i)),
+        text.slice(margin) || " ",
+      ),
     ),
   );
   return h("div", {}, h("p", { class: "where" }, where), code);
@@ -103,6 +120,19 @@ export function source(app: App, where: string): HTMLElement {
 export function swatch(app: App, kind: string): SVGElement {
   const [fill, stroke] = app.themes.signal.value.kind(kind);
   const radius = { value: 4, parameter: 2, input: 7, output: 4, constant: 4, op: 7 }[kind] ?? 4;
-  return s("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" },
-    s("rect", { x: 1, y: 1, width: 22, height: 14, rx: radius, fill, stroke, "stroke-width": 1.25, ...(kind === "constant" ? { "stroke-dasharray": "4 3" } : {}) }));
+  return s(
+    "svg",
+    { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" },
+    s("rect", {
+      x: 1,
+      y: 1,
+      width: 22,
+      height: 14,
+      rx: radius,
+      fill,
+      stroke,
+      "stroke-width": 1.25,
+      ...(kind === "constant" ? { "stroke-dasharray": "4 3" } : {}),
+    }),
+  );
 }

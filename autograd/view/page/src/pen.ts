@@ -28,7 +28,15 @@ export interface Pen {
   /** Tips of arrows that end at (x, y), pointing along the angle. */
   tips(tips: Tip[], colour: string): void;
   /** Text at half its height on y. */
-  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size?: number): void;
+  text(
+    text: string,
+    x: number,
+    y: number,
+    role: Role,
+    anchor: Anchor,
+    colour: string,
+    size?: number,
+  ): void;
   /** What follows, up to `end`, is one thing with a tooltip. */
   begin(told: string): void;
   end(): void;
@@ -51,7 +59,8 @@ export function font(role: Role, size = SIZE[role]): string {
 export function arrival(curve: Curve): number {
   const step = curve.steps[curve.steps.length - 1];
   const [x, y] = step.slice(-2);
-  let [fromX, fromY] = step.length > 2 ? step.slice(2, 4) : (curve.steps.at(-2)?.slice(-2) ?? curve.start);
+  let [fromX, fromY] =
+    step.length > 2 ? step.slice(2, 4) : (curve.steps.at(-2)?.slice(-2) ?? curve.start);
   if (fromX === x && fromY === y) [fromX, fromY] = curve.start;
   return Math.atan2(y - fromY, x - fromX);
 }
@@ -96,7 +105,8 @@ export class CanvasPen implements Pen {
         const { start, steps } = curves[i];
         context.moveTo(start[0], start[1]);
         for (const step of steps) {
-          if (straight || step.length === 2) context.lineTo(step[step.length - 2], step[step.length - 1]);
+          if (straight || step.length === 2)
+            context.lineTo(step[step.length - 2], step[step.length - 1]);
           else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
         }
       }
@@ -121,8 +131,10 @@ export class CanvasPen implements Pen {
     for (const [x, y, angle] of tips) {
       const c = Math.cos(angle);
       const s = Math.sin(angle);
-      const corner = (along: number, across: number): [number, number] =>
-        [x + along * c - across * s, y + along * s + across * c];
+      const corner = (along: number, across: number): [number, number] => [
+        x + along * c - across * s,
+        y + along * s + across * c,
+      ];
       context.moveTo(...corner(-6.5, -3.1));
       context.lineTo(...corner(0.2, 0));
       context.lineTo(...corner(-6.5, 3.1));
@@ -132,7 +144,15 @@ export class CanvasPen implements Pen {
     context.fill();
   }
 
-  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {
+  text(
+    text: string,
+    x: number,
+    y: number,
+    role: Role,
+    anchor: Anchor,
+    colour: string,
+    size = SIZE[role],
+  ): void {
     const { context } = this;
     context.font = font(role, size);
     context.fillStyle = colour;
@@ -165,11 +185,21 @@ export class SvgPen implements Pen {
   tips(tips: Tip[], colour: string): void {
     for (const [x, y, angle] of tips) {
       const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
-      this.parts.push(`<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`);
+      this.parts.push(
+        `<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`,
+      );
     }
   }
 
-  text(text: string, x: number, y: number, role: Role, anchor: Anchor, colour: string, size = SIZE[role]): void {
+  text(
+    text: string,
+    x: number,
+    y: number,
+    role: Role,
+    anchor: Anchor,
+    colour: string,
+    size = SIZE[role],
+  ): void {
     const bold = role === "name" || role === "title" ? ' font-weight="600"' : "";
     const family = role === "number" ? ` font-family="${MONO}"` : "";
     this.parts.push(
@@ -215,5 +245,8 @@ function n(number: number): string {
 }
 
 function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (letter) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[letter]!);
+  return text.replace(
+    /[&<>"]/g,
+    (letter) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[letter]!,
+  );
 }

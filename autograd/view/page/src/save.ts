@@ -17,7 +17,10 @@ export function svg(app: App, stage: Stage): string {
   const { title } = app.sheet.value.trace;
   const wide = Math.max(scene.width, 420) + 2 * MARGIN;
   const high = scene.height + 2 * MARGIN + HEADING + KEY;
-  pen.rect(0.5, 0.5, wide - 1, high - 1, 12, { fill: theme.colours.paper, stroke: theme.colours.edge });
+  pen.rect(0.5, 0.5, wide - 1, high - 1, 12, {
+    fill: theme.colours.paper,
+    stroke: theme.colours.edge,
+  });
   pen.text(title, MARGIN, MARGIN + 8, "name", "start", theme.colours.ink, 16);
   pen.shift((wide - scene.width) / 2, MARGIN + HEADING);
   stage.drawAll(pen);

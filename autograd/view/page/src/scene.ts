@@ -46,7 +46,11 @@ export class Scene {
   /** Lines that cross very many squares. */
   private readonly far: Line[] = [];
 
-  constructor(readonly fold: Fold, readonly picture: Picture, layout: Layout) {
+  constructor(
+    readonly fold: Fold,
+    readonly picture: Picture,
+    layout: Layout,
+  ) {
     this.width = layout.width;
     this.height = layout.height;
     const { tree, graph } = fold;
@@ -157,7 +161,11 @@ function cells(left: number, top: number, right: number, bottom: number): number
 }
 
 function gather<T>(
-  index: Map<number, T[]>, left: number, top: number, right: number, bottom: number,
+  index: Map<number, T[]>,
+  left: number,
+  top: number,
+  right: number,
+  bottom: number,
 ): Set<T> {
   const found = new Set<T>();
   for (const cell of cells(left, top, right, bottom))
@@ -172,7 +180,8 @@ function passed({ start, steps }: Route): Set<number> {
   for (const step of steps) {
     const xs = [x, ...step.filter((_, i) => i % 2 === 0)];
     const ys = [y, ...step.filter((_, i) => i % 2 === 1)];
-    for (const cell of cells(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys))) found.add(cell);
+    for (const cell of cells(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)))
+      found.add(cell);
     [x, y] = step.slice(-2);
   }
   return found;

@@ -17,10 +17,20 @@ export function find(app: App, text: string): Item[] {
     const scope = item.kind === "node" ? undefined : graph.trace.scopes[item.index];
     const node = item.kind === "node" ? graph.nodes[item.index] : undefined;
     const name = item.title.toLowerCase();
-    const rest = `${node?.op ?? ""} ${node ? graph.path(item.index) : (scope?.path ?? "")} ${node?.where ?? scope?.where ?? ""} ${item.key}`.toLowerCase();
+    const rest =
+      `${node?.op ?? ""} ${node ? graph.path(item.index) : (scope?.path ?? "")} ${node?.where ?? scope?.where ?? ""} ${item.key}`.toLowerCase();
     let worth = 0;
     for (const word of words) {
-      const here = name === word ? 4 : name.startsWith(word) ? 3 : name.includes(word) ? 2 : rest.includes(word) ? 1 : 0;
+      const here =
+        name === word
+          ? 4
+          : name.startsWith(word)
+            ? 3
+            : name.includes(word)
+              ? 2
+              : rest.includes(word)
+                ? 1
+                : 0;
       if (!here) {
         worth = 0;
         break;
@@ -34,11 +44,28 @@ export function find(app: App, text: string): Item[] {
 
 export class Search {
   readonly input = h("input", {
-    type: "search", placeholder: "Search", "aria-label": "Search by name, operation, module or source line",
-    role: "combobox", "aria-expanded": "false", "aria-controls": "glassgrad-results", autocomplete: "off", spellcheck: "false",
+    type: "search",
+    placeholder: "Search",
+    "aria-label": "Search by name, operation, module or source line",
+    role: "combobox",
+    "aria-expanded": "false",
+    "aria-controls": "glassgrad-results",
+    autocomplete: "off",
+    spellcheck: "false",
   });
-  private readonly list = h("ul", { id: "glassgrad-results", role: "listbox", "aria-label": "Results" });
-  readonly element = h("div", { class: "search" }, icon("search"), this.input, h("kbd", {}, "/"), this.list);
+  private readonly list = h("ul", {
+    id: "glassgrad-results",
+    role: "listbox",
+    "aria-label": "Results",
+  });
+  readonly element = h(
+    "div",
+    { class: "search" },
+    icon("search"),
+    this.input,
+    h("kbd", {}, "/"),
+    this.list,
+  );
   private results: Item[] = [];
   private at = 0;
 
@@ -58,16 +85,24 @@ export class Search {
     this.list.replaceChildren(
       ...this.results.map((item, i) => {
         const node = item.kind === "node" ? graph.nodes[item.index] : undefined;
-        const where = [node?.op, node ? graph.path(item.index) : "module", node?.where].filter((x) => x && x !== item.title);
-        const row = h("li", { role: "option", id: `glassgrad-result-${i}`, "aria-selected": String(i === 0) },
-          h("span", {}, item.title), h("span", { class: "faint" }, where.join(" · ")));
+        const where = [node?.op, node ? graph.path(item.index) : "module", node?.where].filter(
+          (x) => x && x !== item.title,
+        );
+        const row = h(
+          "li",
+          { role: "option", id: `glassgrad-result-${i}`, "aria-selected": String(i === 0) },
+          h("span", {}, item.title),
+          h("span", { class: "faint" }, where.join(" · ")),
+        );
         row.addEventListener("pointerdown", (event) => {
           event.preventDefault();
           this.take(i);
         });
         return row;
       }),
-      ...(found.length > MANY ? [h("li", { class: "faint" }, `and ${(found.length - MANY).toLocaleString("en")} more`)] : []),
+      ...(found.length > MANY
+        ? [h("li", { class: "faint" }, `and ${(found.length - MANY).toLocaleString("en")} more`)]
+        : []),
       ...(this.input.value && !found.length ? [h("li", { class: "faint" }, "nothing found")] : []),
     );
     this.list.hidden = !this.input.value.trim();
@@ -76,9 +111,14 @@ export class Search {
   }
 
   private point(): void {
-    [...this.list.children].forEach((row, i) => row.setAttribute("aria-selected", String(i === this.at)));
+    [...this.list.children].forEach((row, i) =>
+      row.setAttribute("aria-selected", String(i === this.at)),
+    );
     this.list.children[this.at]?.scrollIntoView({ block: "nearest" });
-    this.input.setAttribute("aria-activedescendant", this.results.length ? `glassgrad-result-${this.at}` : "");
+    this.input.setAttribute(
+      "aria-activedescendant",
+      this.results.length ? `glassgrad-result-${this.at}` : "",
+    );
   }
 
   private take(i: number): void {

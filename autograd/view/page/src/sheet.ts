@@ -8,6 +8,8 @@ const STOPS = [0.14, 0.46, 0.86];
 export interface Side extends HTMLElement {
   /** Draw the sheet up, if it is nearly closed. */
   lift(): void;
+  /** Show the panel from its beginning, unless the pointer is at work further down in it. */
+  rewind(): void;
 }
 
 export function sheet(...sections: (HTMLElement | null)[]): Side {
@@ -46,6 +48,9 @@ export function sheet(...sections: (HTMLElement | null)[]): Side {
     from = null;
   });
   grip.addEventListener("click", () => !dragged && rest(stop === 0 ? 1 : 0));
+  side.rewind = () => {
+    if (!inner.querySelector(".code:hover")) inner.scrollTop = 0;
+  };
   side.lift = () => stop === 0 && rest(1);
   return side;
 }

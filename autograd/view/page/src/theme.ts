@@ -15,7 +15,10 @@ export class Themes {
   readonly signal: Signal<Theme>;
   private chosen: boolean | null = null;
 
-  constructor(private readonly palette: Palette, private readonly home: HTMLElement) {
+  constructor(
+    private readonly palette: Palette,
+    private readonly home: HTMLElement,
+  ) {
     const system = matchMedia("(prefers-color-scheme: dark)");
     this.signal = new Signal(this.make(system.matches));
     system.addEventListener("change", () => this.chosen ?? this.show(system.matches));
@@ -29,7 +32,17 @@ export class Themes {
 
   private show(dark: boolean): void {
     const theme = this.make(dark);
-    const names = { paper: "paper", edge: "edge", ink: "ink", faint: "faint", line: "line", rule: "rule", tint: "tint", alarm: "alarm", back: "back" };
+    const names = {
+      paper: "paper",
+      edge: "edge",
+      ink: "ink",
+      faint: "faint",
+      line: "line",
+      rule: "rule",
+      tint: "tint",
+      alarm: "alarm",
+      back: "back",
+    };
     for (const [name, colour] of Object.entries(names))
       this.home.style.setProperty(`--${name}`, theme.colours[colour]);
     const [fill, border] = theme.kind("parameter");

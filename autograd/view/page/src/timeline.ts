@@ -73,7 +73,9 @@ export class Timeline {
     return this.step.get(node) ?? this.arrivals[node].at(-1)?.at ?? this.computed[node];
   }
 
+  /** What happens at a position; the last one stands for all behind it. */
   at(position: number): Moment {
+    position = Math.min(position, this.length);
     if (position === 0) return { phase: "start" };
     if (position < this.seed) return { phase: "forward", node: this.forward[position - 1] };
     if (position === this.seed) return { phase: "seed", node: this.graph.trace.root! };
@@ -114,7 +116,8 @@ export class Timeline {
     this.graph.nodes.forEach(({ key, grad }, i) => {
       const sum = this.arrivals[i].at(-1)?.total;
       if (grad === undefined || typeof grad === "object" || sum === undefined) return;
-      if (!Object.is(float(sum as Num) + 0, float(grad) + 0)) found.push({ key, sum: sum as Num, grad });
+      if (!Object.is(float(sum as Num) + 0, float(grad) + 0))
+        found.push({ key, sum: sum as Num, grad });
     });
     return found;
   }

@@ -28,17 +28,35 @@ function words(app: App, item: Item): HTMLElement[] {
   const { graph, timeline, fold } = app.sheet.value;
   if (item.kind !== "node") {
     const act = fold.isOpen(item) ? "double click folds it" : "double click unfolds it";
-    return [h("b", {}, item.title), h("span", {}, counted(operations(graph, item), "operation")), h("span", { class: "faint" }, act)];
+    return [
+      h("b", {}, item.title),
+      h("span", {}, counted(operations(graph, item), "operation")),
+      h("span", { class: "faint" }, act),
+    ];
   }
   const node = graph.nodes[item.index];
   const op = graph.op(item.index);
-  const value = (x: Stats | Num | undefined) => (x === undefined ? MISSING : isStats(x) ? `norm ${short(x.norm)}` : short(x));
+  const value = (x: Stats | Num | undefined) =>
+    x === undefined ? MISSING : isStats(x) ? `norm ${short(x.norm)}` : short(x);
   const position = app.position.value;
   const facts: HTMLElement[] = [h("b", {}, graph.titles[item.index])];
   if (op) facts.push(h("span", { class: "number" }, op.formula));
   if (node.shape) facts.push(h("span", {}, `${dimensions(node.shape)} ${node.dtype ?? ""}`));
-  facts.push(h("span", { class: "number" }, `data ${timeline.isComputed(item.index, position) ? value(node.data) : MISSING}`));
-  if (node.kind !== "constant") facts.push(h("span", { class: "number" }, `grad ${value(timeline.gradient(item.index, position).value)}`));
+  facts.push(
+    h(
+      "span",
+      { class: "number" },
+      `data ${timeline.isComputed(item.index, position) ? value(node.data) : MISSING}`,
+    ),
+  );
+  if (node.kind !== "constant")
+    facts.push(
+      h(
+        "span",
+        { class: "number" },
+        `grad ${value(timeline.gradient(item.index, position).value)}`,
+      ),
+    );
   if (node.where) facts.push(h("span", { class: "faint" }, node.where));
   return facts;
 }

@@ -146,6 +146,12 @@ export async function payload(): Promise<Payload> {
 
 /** A payload with the lists that Python leaves out where they are empty. */
 function whole(payload: Payload): Payload {
+  if (!payload.traces.length)
+    payload.traces.push({
+      title: payload.title,
+      kind: "tensors",
+      nodes: [],
+    } as unknown as GraphTrace);
   for (const trace of payload.traces) {
     trace.scopes ??= [];
     trace.events ??= [];

@@ -10,7 +10,12 @@ const SPEEDS = [0.5, 1, 2, 4, 10];
 
 export class Transport {
   readonly element: HTMLElement;
-  private readonly slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "Step of the forward and backward pass" });
+  private readonly slider = h("input", {
+    type: "range",
+    min: 0,
+    step: 1,
+    "aria-label": "Step of the forward and backward pass",
+  });
   private readonly label = h("output", { class: "number" });
   private readonly play: HTMLButtonElement;
   private readonly speed = h("select", { "aria-label": "Speed", title: "Speed" });
@@ -21,12 +26,15 @@ export class Transport {
   constructor(private readonly app: App) {
     this.play = button("play", "Play (space)", () => this.toggle(), { class: "main" });
     this.into = button("into", "Step into the folded module (i)", () => void app.stepInto());
-    for (const speed of SPEEDS) this.speed.append(h("option", { value: speed, selected: speed === 1 }, `${speed}×`));
+    for (const speed of SPEEDS)
+      this.speed.append(h("option", { value: speed, selected: speed === 1 }, `${speed}×`));
     this.slider.addEventListener("input", () => {
       this.pause();
       app.step(Number(this.slider.value));
     });
-    this.element = h("div", { class: "transport", role: "group", "aria-label": "Stepper" },
+    this.element = h(
+      "div",
+      { class: "transport", role: "group", "aria-label": "Stepper" },
       button("previous", "Previous step (p)", () => this.previous()),
       this.play,
       button("next", "Next step (n)", () => this.next()),
@@ -48,8 +56,19 @@ export class Transport {
     this.slider.max = String(timeline.length);
     const split = timeline.events.length ? timeline.forward.length / timeline.length : 1;
     this.marks.replaceChildren(
-      button("forward", "To the beginning of the forward pass", () => this.app.step(0), { style: `width:${100 * split}%` }),
-      ...(split < 1 ? [button("backward", "To the beginning of the backward pass", () => this.app.step(timeline.seed), { style: `width:${100 - 100 * split}%` })] : []),
+      button("forward", "To the beginning of the forward pass", () => this.app.step(0), {
+        style: `width:${100 * split}%`,
+      }),
+      ...(split < 1
+        ? [
+            button(
+              "backward",
+              "To the beginning of the backward pass",
+              () => this.app.step(timeline.seed),
+              { style: `width:${100 - 100 * split}%` },
+            ),
+          ]
+        : []),
     );
     this.refresh();
   }
@@ -64,7 +83,8 @@ export class Transport {
     this.slider.setAttribute("aria-valuetext", words || "The end");
     this.label.textContent = `${position.toLocaleString("en")} / ${timeline.length.toLocaleString("en")}`;
     const moment = timeline.at(position);
-    this.into.disabled = !app.stepping.value || moment.phase === "start" || fold.shown(moment.node).kind === "node";
+    this.into.disabled =
+      !app.stepping.value || moment.phase === "start" || fold.shown(moment.node).kind === "node";
     if (words && !this.timer) app.said.set(words);
   }
 
@@ -78,7 +98,9 @@ export class Transport {
 
   previous(): void {
     this.pause();
-    this.app.step(this.app.stepping.value ? this.app.previous() : this.app.sheet.value.timeline.length);
+    this.app.step(
+      this.app.stepping.value ? this.app.previous() : this.app.sheet.value.timeline.length,
+    );
   }
 
   /** Where the show begins: with the backward pass, where there is one. */
@@ -94,11 +116,14 @@ export class Transport {
     if (!app.stepping.value || app.position.value >= timeline.length) app.step(this.start);
     this.show("pause", "Pause (space)");
     const tick = () => {
-      this.timer = window.setTimeout(() => {
-        app.step(app.next());
-        if (app.position.value >= timeline.length) this.pause();
-        else tick();
-      }, PACE / Number(this.speed.value));
+      this.timer = window.setTimeout(
+        () => {
+          app.step(app.next());
+          if (app.position.value >= timeline.length) this.pause();
+          else tick();
+        },
+        PACE / Number(this.speed.value),
+      );
     };
     tick();
   }

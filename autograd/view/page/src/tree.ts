@@ -115,7 +115,8 @@ export class Tree {
     };
     for (const child of item.children) {
       const alike =
-        child.kind === "scope" && row.length > 0 &&
+        child.kind === "scope" &&
+        row.length > 0 &&
         scopes[child.index].alike === scopes[row[0].index].alike;
       if (!alike) close();
       if (child.kind === "scope") row.push(child);
@@ -131,7 +132,7 @@ export class Tree {
     let most = RUN;
     while (level.length > MANY) {
       const runs: Item[] = [];
-      for (let begin = 0; begin < level.length; ) {
+      for (let begin = 0; begin < level.length;) {
         let end = begin;
         for (let taken = 0; end < level.length && taken < most; end++) {
           const child = level[end];
@@ -164,8 +165,16 @@ export class Tree {
 function blank(key: string, kind: Item["kind"], title: string, index: number): Item {
   const inside = kind === "node";
   return {
-    key, kind, title, index, parent: null, children: [], depth: 0,
-    count: inside ? 1 : 0, first: inside ? index : Infinity, last: inside ? index : -1,
+    key,
+    kind,
+    title,
+    index,
+    parent: null,
+    children: [],
+    depth: 0,
+    count: inside ? 1 : 0,
+    first: inside ? index : Infinity,
+    last: inside ? index : -1,
   };
 }
 

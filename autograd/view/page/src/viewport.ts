@@ -28,7 +28,10 @@ export class Viewport {
   private gliding = 0;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  constructor(readonly canvas: HTMLCanvasElement, private readonly gestures: Gestures) {
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    private readonly gestures: Gestures,
+  ) {
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
@@ -66,7 +69,12 @@ export class Viewport {
   private get free(): [number, number, number, number] {
     const { left, top, right, bottom } = this.margins;
     const { clientWidth, clientHeight } = this.canvas;
-    return [left, top, Math.max(60, clientWidth - left - right), Math.max(60, clientHeight - top - bottom)];
+    return [
+      left,
+      top,
+      Math.max(60, clientWidth - left - right),
+      Math.max(60, clientHeight - top - bottom),
+    ];
   }
 
   /** Width of that part, less a margin, in px of the screen. */
@@ -82,7 +90,10 @@ export class Viewport {
   /** Show a rectangle of the drawing as large as it fits, but no larger than is comfortable. */
   fit(rect: Rect, glide = false): void {
     const [left, top, width, height] = this.free;
-    const scale = Math.max(SMALLEST, Math.min(FIT_MOST, (width - 48) / rect.width, (height - 48) / rect.height));
+    const scale = Math.max(
+      SMALLEST,
+      Math.min(FIT_MOST, (width - 48) / rect.width, (height - 48) / rect.height),
+    );
     this.go(
       left + width / 2 - (rect.x + rect.width / 2) * scale,
       top + height / 2 - (rect.y + rect.height / 2) * scale,
@@ -100,14 +111,18 @@ export class Viewport {
     const x = rect.x * scale + this.x;
     const y = rect.y * scale + this.y;
     const inside =
-      x > left + edge && y > top + edge && x + rect.width * scale < left + width - edge &&
+      x > left + edge &&
+      y > top + edge &&
+      x + rect.width * scale < left + width - edge &&
       y + rect.height * scale < top + height - edge;
     if (inside && scale === this.scale) return;
     if (!zoom && rect.width * scale < width / 2) {
       // as little as it takes, with some room to what comes next
       const room = Math.min(140, width / 5);
-      const dx = Math.max(0, left + room - x) || Math.min(0, left + width - room - x - rect.width * scale);
-      const dy = Math.max(0, top + room - y) || Math.min(0, top + height - room - y - rect.height * scale);
+      const dx =
+        Math.max(0, left + room - x) || Math.min(0, left + width - room - x - rect.width * scale);
+      const dy =
+        Math.max(0, top + room - y) || Math.min(0, top + height - room - y - rect.height * scale);
       return this.go(this.x + dx, this.y + dy, scale, true);
     }
     this.go(
@@ -141,6 +156,7 @@ export class Viewport {
 
   private wheel(event: WheelEvent): void {
     event.preventDefault();
+    this.gestures.hover(null, 0);
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     if (event.ctrlKey || event.metaKey) {
       const { left, top } = this.canvas.getBoundingClientRect();

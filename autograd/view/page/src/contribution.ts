@@ -1,0 +1,147 @@
+/** The chain rule for one input: ∂L/∂x += ∂L/∂y · ∂y/∂x. */
+
+import type { App } from "./app";
+import { h } from "./dom";
+import { heatKey, heatmap, most } from "./heatmap";
+import { dimensions, isStats, long, MISSING, ordinal } from "./numbers";
+import { formula, itemLink, pretty } from "./parts";
+import type { Event, Num, Part, Preview, Stats } from "./trace";
+
+/** What an operation adds to the gradient of one input: in symbols, in numbers, as a rule. */
+export function contribution(app: App, event: Event, part: Part): HTMLElement {
+  const { graph, timeline } = app.sheet.value;
+  const op = graph.op(event.node);
+  const rule = op?.rules[part.position] ?? op?.rules.at(-1);
+  const z = graph.partial(event.node);
+  const { before, after } = timeline.around(part);
+  const box = h("div", { class: "equation" });
+  const scalar = part.local !== undefined && part.value !== undefined && !isStats(part.value);
+  box.append(
+    h(
+      "p",
+      { class: "symbols" },
+      h(
+        "span",
+        { class: "target" },
+        itemLink(app, app.sheet.value.fold.tree.leaves[part.input], graph.partial(part.input)),
+      ),
+      h("b", {}, part.of > 1 ? " += " : " = "),
+      z,
+      scalar ? ` · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}` : "",
+    ),
+  );
+  const arriving = graph.nodes[event.node].grad;
+  if (scalar) {
+    box.append(
+      h(
+        "p",
+        { class: "number result" },
+        `${long(part.value as Num)} = ${plainly(arriving)} × ${long(part.local!)}`,
+      ),
+    );
+    if (part.of > 1) {
+      const sum =
+        before === undefined
+          ? `${plainly(after)}`
+          : `${plainly(before)} + ${plainly(part.value)} = ${plainly(after)}`;
+      box.append(
+        h(
+          "p",
+          { class: "sum" },
+          h("span", { class: "number" }, sum),
+          h("span", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`),
+        ),
+      );
+    }
+  }
+  if (rule) box.append(h("p", { class: "law" }, formula(rule), ...meaning(app, event, rule)));
+  if (!scalar) box.append(...fields(app, event, part, before, after));
+  return box;
+}
+
+/** What the letters of a rule stand for. */
+function meaning(app: App, event: Event, rule: string): HTMLElement[] {
+  const { graph } = app.sheet.value;
+  const op = graph.op(event.node)!;
+  const words = new Set(rule.match(/[A-Za-z_]\w*/g) ?? []);
+  const found: [string, string][] = [];
+  if (words.has("g")) found.push(["g", graph.partial(event.node)]);
+  if (words.has("z"))
+    found.push(["z", said(graph.titles[event.node], graph.nodes[event.node].data)]);
+  op.inputs.forEach((name, k) => {
+    const x = graph.inputs(event.node)[k];
+    if (words.has(name) && x !== undefined && name !== graph.titles[x])
+      found.push([name, said(graph.titles[x], graph.nodes[x].data)]);
+  });
+  return found.length
+    ? [
+        h(
+          "span",
+          { class: "meaning" },
+          pretty(found.map(([letter, what]) => `${letter} = ${what}`).join(", ")),
+        ),
+      ]
+    : [];
+}
+
+function said(name: string, data: Stats | Num | undefined): string {
+  return data === undefined || isStats(data) ? name : `${name} = ${long(data)}`;
+}
+
+/** Heat maps of what arrives, what is added, and the sum, on one scale. */
+function fields(
+  app: App,
+  event: Event,
+  part: Part,
+  before: Stats | Num | undefined,
+  after: Stats | Num | undefined,
+): HTMLElement[] {
+  const { graph } = app.sheet.value;
+  const theme = app.themes.signal.value;
+  const arriving = graph.nodes[event.node].grad;
+  const rows: [string, Stats | Num | undefined][] = [
+    ["arrives", arriving],
+    ["adds", part.value],
+  ];
+  if (part.of > 1) rows.push([before === undefined ? "so far" : "sum so far", after]);
+  const shapes = [
+    graph.nodes[event.node].shape,
+    graph.nodes[part.input].shape,
+    graph.nodes[part.input].shape,
+  ];
+  const previews = rows.map(([, x]) => (isStats(x) ? x.preview : undefined));
+  const limit = most(previews as (Preview | undefined)[]);
+  const found = h("div", { class: "fields" });
+  rows.forEach(([label, x], k) => {
+    if (x === undefined) return;
+    found.append(
+      h(
+        "div",
+        {},
+        h(
+          "p",
+          {},
+          label,
+          " ",
+          h("span", { class: "faint" }, dimensions(shapes[k])),
+          h(
+            "span",
+            { class: "number" },
+            `${isStats(x) && shapes[k]?.length ? "norm " : ""}${plainly(x)}`,
+          ),
+        ),
+        previews[k] ? heatmap(previews[k]!, theme, limit, label, 250) : null,
+      ),
+    );
+  });
+  const counted =
+    part.of > 1
+      ? h("p", { class: "faint" }, `${ordinal(part.nth)} of ${part.of} contributions`)
+      : null;
+  return [found, ...(limit ? [heatKey(limit, theme)] : []), ...(counted ? [counted] : [])];
+}
+
+/** A number, or an array's norm. */
+export function plainly(x: Stats | Num | undefined): string {
+  return x === undefined ? MISSING : long(isStats(x) ? x.norm : x);
+}
