@@ -95,11 +95,17 @@ class Page:
     """A page: shown by a notebook, written with `save`, opened in a browser with `open`.
 
     `traces` are looked at, the first of them first; `more` is what else is on it: a recorded
-    training, code, where live data come from.
+    training, code, where live data come from.  `bundle` names the script and style in page/built.
     """
 
-    def __init__(self, traces: Sequence[GraphTrace], title: str = "", **more: Any) -> None:
-        self.traces = list(traces)
+    def __init__(
+        self,
+        traces: Sequence[GraphTrace],
+        title: str = "",
+        bundle: str = "explorer",
+        **more: Any,
+    ) -> None:
+        self.traces, self.bundle = list(traces), bundle
         self.title = title or (self.traces[0].title if self.traces else "Glassgrad")
         self.more = more
 
@@ -114,8 +120,8 @@ class Page:
         return TEMPLATE.format(
             connect="'self'" if "live" in self.more else "'none'",
             title=escape(f"{self.title} · Glassgrad"),
-            css=_built("explorer.css"),
-            script=_built("explorer.js"),
+            css=_built(f"{self.bundle}.css"),
+            script=_built(f"{self.bundle}.js"),
             kind=kind,
             data=data,
         )

@@ -125,12 +125,19 @@ export interface Palette {
   heat: { light: string[]; dark: string[] };
 }
 
+/** Addresses of a server on this machine: events that it sends, wishes that it takes. */
+export interface Live {
+  events: string;
+  control?: string;
+}
+
 export interface Payload {
   format: "glassgrad-page";
   version: 1;
   title: string;
   traces: GraphTrace[];
   code?: Code;
+  live?: Live;
   palette: Palette;
 }
 
