@@ -15,8 +15,8 @@ sent, as server-sent events from /events (arrays of bytes are base64):
              bias_gradients?, units?}, …]:
             weight and gradient are norms of the kernel and its gradient; weights and gradients the
             kernel (inputs × outputs) and its gradient, row by row, where it has at most 1,024
-            elements; bias and its gradient likewise.  units are maps of the plane, one per hidden unit: {values: 12 × 12 bytes,
-            scale}, of which byte b means (b - 128) / 127 · scale.
+            elements; bias and its gradient likewise.  units are maps of the plane, one per hidden
+            unit: {values: 12 × 12 bytes, scale}, of which byte b means (b - 128) / 127 · scale.
     plane   {size, extent: [left, right, bottom, top], values: size × size bytes}: the probability
             of class 1, byte / 255, rows from bottom to top.
     digits  {confusion: 10 × 10 counts [true][told], samples: [{image: 8 × 8 bytes of ink, label,
@@ -24,7 +24,8 @@ sent, as server-sent events from /events (arrays of bytes are base64):
 
 and taken, as JSON sent to /control: {"do": "start" | "pause" | "step" | "reset",
 "settings": {…}}, both optional.  A changed data set, network, optimizer or seed begins anew.  The
-answer is {"settings": …, "running": …}, or {"error": what is wrong}.
+answer is {"settings": …, "running": …}, or {"error": what is wrong}.  A number that is none is told
+as "nan", "inf" or "-inf".
 
 The same settings give the same numbers at the same step.
 """
@@ -242,7 +243,7 @@ class Playground:
         confusion = [[0] * 10 for _ in range(10)]
         for label, one in zip(labels, told, strict=True):
             confusion[label][one] += 1
-        images = (self.x_test[:SAMPLES].numpy() * 255).round().astype("uint8")
+        images = (self.x_test[:SAMPLES].numpy().clip(0, 1) * 255).round().astype("uint8")
         return {
             "confusion": confusion,
             "samples": [

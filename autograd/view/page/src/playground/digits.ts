@@ -90,7 +90,7 @@ export class Digits {
     }
     const right = sample.told === sample.label;
     const sure = percent(float(sample.probabilities[sample.told]));
-    const text = right ? `${sample.told}` : `${sample.told} not ${sample.label}`;
+    const text = right ? `${sample.told}` : `${sample.told}≠${sample.label}`;
     item.lastElementChild!.textContent = text;
     item.className = right ? "" : "mistaken";
     item.title = `a ${sample.label}, told as ${sample.told}: ${sure} sure`;

@@ -23,6 +23,7 @@ export interface Layout {
 }
 
 const GAP = 7; // px between units, at least
+const RIM = 2; // px above the first and below the last
 const SIDES = [18, 40]; // px of a unit's map, at least and at most
 const PICTURE = 64;
 const PIXELS = 64;
@@ -34,13 +35,13 @@ export function layout(layers: Layer[], width: number, height: number): Layout {
   const images = counts[0] === PIXELS;
   const most = Math.max(...counts.slice(images ? 1 : 0));
   const pitch = width / counts.length;
-  const side = Math.floor(Math.max(SIDES[0], Math.min(SIDES[1], height / most - GAP, pitch * 0.6)));
-  const room = Math.max(1, Math.floor((height + GAP) / (side + GAP)));
+  const side = Math.floor(Math.max(SIDES[0], Math.min(SIDES[1], (height - 2 * RIM) / most - GAP, pitch * 0.6)));
+  const room = Math.max(1, Math.floor((height - 2 * RIM + GAP) / (side + GAP)));
   const columns = counts.map((count, i) => {
     const x = pitch * (i + 0.5);
     if (images && i === 0) return { x, count, units: [{ x, y: height / 2 }] };
     const shown = Math.min(count, room);
-    const step = Math.min(side + 22, (height - side) / Math.max(1, shown - 1));
+    const step = Math.min(side + 22, (height - side - 2 * RIM) / Math.max(1, shown - 1));
     const first = height / 2 - ((shown - 1) * step) / 2;
     return { x, count, units: Array.from({ length: shown }, (_, k) => ({ x, y: first + k * step })) };
   });

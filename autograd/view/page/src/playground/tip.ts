@@ -13,7 +13,7 @@ export class Tip {
   private readonly map = h("canvas", { class: "large" });
   private readonly formula = h("span", { class: "number formula" });
   private readonly facts = h("dl", { class: "facts number" });
-  readonly element = h("div", { class: "tooltip" }, this.title, this.map, this.formula, this.facts);
+  readonly element = h("div", { class: "tooltip" }, this.title, h("div", { class: "pair" }, this.map, this.facts), this.formula);
   private x = 0;
   private y = 0;
 

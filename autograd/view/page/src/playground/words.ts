@@ -49,7 +49,7 @@ export class Reading {
     const last = this.spot.column === layers.length;
     const terms = this.incoming.slice(0, TERMS).map((k) => term(this.weight(k)!, unitShort(this.spot.column - 1, k)));
     const rest = this.incoming.length > TERMS ? " + …" : "";
-    const sum = `${terms.join(" ")}${rest} ${term(this.bias!, "")}`.replace(/^\+ /, "").trim();
+    const sum = `${terms.join(" ")}${rest} ${term(this.bias!, "")}`.replace(/^\+ /, "").replace(/^− /, "−").trim();
     if (last) return layers.at(-1)!.outputs === 1 ? `p = sigmoid(${sum})` : `z = ${sum}`;
     return settings.activation === "linear" ? `a = ${sum}` : `a = ${settings.activation}(${sum})`;
   }
