@@ -37,11 +37,19 @@ function canvas(width: number, height: number): HTMLCanvasElement {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-/** A square field of bytes as a picture with one pixel each, the last row on top if `up`. */
+/** For each size one canvas that fields are put on, to be drawn from there at once. */
+const scratches = new Map<number, CanvasRenderingContext2D>();
+
+function scratch(size: number): CanvasRenderingContext2D {
+  const known = scratches.get(size) ?? canvas(size, size).getContext("2d", { willReadFrequently: true })!;
+  scratches.set(size, known);
+  return known;
+}
+
+/** A square field of bytes with one pixel each, the last row on top if `up`; valid until the next. */
 export function field(values: Uint8Array, theme: Theme, up = true): HTMLCanvasElement {
   const size = Math.round(Math.sqrt(values.length));
-  const picture = canvas(size, size);
-  const pen = picture.getContext("2d")!;
+  const pen = scratch(size);
   const image = pen.createImageData(size, size);
   const colours = table(theme);
   for (let row = 0; row < size; row++)
@@ -54,7 +62,7 @@ export function field(values: Uint8Array, theme: Theme, up = true): HTMLCanvasEl
       image.data[to + 3] = 255;
     }
   pen.putImageData(image, 0, 0);
-  return picture;
+  return pen.canvas;
 }
 
 /** Numbers as bytes on a scale from -limit to limit. */
