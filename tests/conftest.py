@@ -14,6 +14,8 @@ from hypothesis import settings
 
 from backends import doctor
 
+pytest_plugins = ["chromium"]
+
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -95,11 +95,17 @@ class Page:
     """A page: shown by a notebook, written with `save`, opened in a browser with `open`.
 
     `traces` are looked at, the first of them first; `more` is what else is on it: a recorded
-    training, code, where live data come from.
+    training, code, where live data come from.  `bundle` names the script and style in page/built.
     """
 
-    def __init__(self, traces: Sequence[GraphTrace], title: str = "", **more: Any) -> None:
-        self.traces = list(traces)
+    def __init__(
+        self,
+        traces: Sequence[GraphTrace],
+        title: str = "",
+        bundle: str = "explorer",
+        **more: Any,
+    ) -> None:
+        self.traces, self.bundle = list(traces), bundle
         self.title = title or (self.traces[0].title if self.traces else "Glassgrad")
         self.more = more
 
@@ -107,8 +113,9 @@ class Page:
     def html(self) -> str:
         """The whole file, as text."""
         told = payload(self.title, self.traces, **self.more)
-        training = "run" in self.more or "live" in self.more
-        parts = ["replay", "explorer"] if training else ["explorer"]  # the explorer looks for it
+        parts = [self.bundle]
+        if self.bundle == "explorer" and ("run" in self.more or "live" in self.more):
+            parts = ["replay", "explorer"]  # which looks for it
         kind, data = "application/json", told.replace("<", "\\u003c")
         if len(told) > PACKED:
             kind = "application/gzip+base64"

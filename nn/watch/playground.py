@@ -4,18 +4,19 @@
 a second, or less where that would cost more than a third of the time.  `play` serves it.  What is
 sent, as server-sent events from /events (arrays of bytes are base64):
 
-    setup   {settings, classes, options: {data, activation, optimizer}, points: {train, test},
-             pixels?}
+    setup   {settings, classes, options: {data, activation, optimizer}, points: {train, test}}
             when a page comes, and when it begins anew.  points are [x, y, class]; for digits there
             are none.  options lists what may be chosen.
     state   {step, epoch, running, settings, loss: {train, test}, accuracy: {train, test},
-             history: {step, train, test}, layers, flow: {verdict, text}, plane?, digits?}
+             history: {step, train, test, train_accuracy, test_accuracy}, layers,
+             flow: {verdict, text, layers: [{name, verdict, why}, …]}, plane?, digits?}
 
-    layers  [{name, inputs, outputs, weight, gradient, weights?, gradients?, bias?, units?}, …]:
+    layers  [{name, inputs, outputs, weight, gradient, weights?, gradients?, bias?,
+             bias_gradients?, units?}, …]:
             weight and gradient are norms of the kernel and its gradient; weights and gradients the
             kernel (inputs × outputs) and its gradient, row by row, where it has at most 1,024
-            elements.  units are maps of the plane, one per hidden unit: {values: 12 × 12 bytes,
-            scale}, of which byte b means (b - 128) / 127 · scale.
+            elements; bias and its gradient likewise.  units are maps of the plane, one per hidden
+            unit: {values: 12 × 12 bytes, scale}, of which byte b means (b - 128) / 127 · scale.
     plane   {size, extent: [left, right, bottom, top], values: size × size bytes}: the probability
             of class 1, byte / 255, rows from bottom to top.
     digits  {confusion: 10 × 10 counts [true][told], samples: [{image: 8 × 8 bytes of ink, label,
@@ -23,7 +24,8 @@ sent, as server-sent events from /events (arrays of bytes are base64):
 
 and taken, as JSON sent to /control: {"do": "start" | "pause" | "step" | "reset",
 "settings": {…}}, both optional.  A changed data set, network, optimizer or seed begins anew.  The
-answer is {"settings": …, "running": …}, or {"error": what is wrong}.
+answer is {"settings": …, "running": …}, or {"error": what is wrong}.  A number that is none is told
+as "nan", "inf" or "-inf".
 
 The same settings give the same numbers at the same step.
 """
@@ -38,8 +40,10 @@ from time import perf_counter, sleep
 from typing import Any
 
 from autograd import Tensor, no_grad, random
+from autograd.view.trace.model import plain
 
 from .. import losses, optim
+from ..data.arrays import quiet
 from ..data.datasets import circles, digits, moons, spirals
 from ..layers import Dense, Sequential
 from ..mode import training
@@ -57,6 +61,7 @@ PLANE, MAP, EXTENT = 50, 12, 2.2
 SHOWN = 1024
 """Elements of the largest kernel that is sent as it is."""
 
+CURVES = ("step", "train", "test", "train_accuracy", "test_accuracy")
 HISTORY = 300
 """Points of the curves; beyond, every second one is dropped."""
 
@@ -101,9 +106,10 @@ class Playground:
             self.model.compile(_optimizer(settings), self.loss, jit=False)
             self.optimizer = optim.get(self.model.optimizer, self.model.parameters())
             self.step, self.begun, self.order = 0, self.begun + 1, []
-            self.every, self.history = 1, {"step": [], "train": [], "test": []}
+            self.every, self.history = 1, {name: [] for name in CURVES}
             self.gradients: list[Any] = []
-            self.flow, self.flow_at = {"verdict": "unknown", "text": "not a step was taken"}, -1.0
+            self.flow = {"verdict": "unknown", "text": "not a step was taken", "layers": []}
+            self.flow_at = -1.0
             self._note()
             self.message = self._state()
             self.told += 1
@@ -111,7 +117,7 @@ class Playground:
 
     def train(self, steps: int = 1) -> None:
         """Take so many steps."""
-        with self.news, random.using(self.random), training(True):
+        with self.news, random.using(self.random), training(True), quiet():
             for _ in range(steps):
                 x, y = self._batch()
                 loss = self.loss(self.model(x), y) + self._penalty()
@@ -143,15 +149,15 @@ class Playground:
     def _note(self) -> None:
         """One more point of the curves."""
         self.losses, self.accuracies = {}, {}
-        with no_grad(), training(False):
+        with no_grad(), training(False), quiet():
             for name, x, y in (("train", self.x, self.y), ("test", self.x_test, self.y_test)):
                 z = self.model(x)
                 told = z.argmax(-1) if self.classes > 2 else (z[:, 0] > 0).astype("int64")
                 self.losses[name] = float(self.loss(z, y).item())
                 self.accuracies[name] = float((told == y).astype("float32").mean().item())
-        self.history["step"].append(self.step)
-        for name, value in self.losses.items():
-            self.history[name].append(value)
+        point = (self.step, *self.losses.values(), *self.accuracies.values())
+        for name, value in zip(CURVES, point, strict=True):
+            self.history[name].append(float(f"{value:.5g}") if name != "step" else value)
         if len(self.history["step"]) > HISTORY:
             self.every *= 2
             self.history = {name: values[::2] for name, values in self.history.items()}
@@ -183,7 +189,7 @@ class Playground:
             "layers": self._layers(),
             "flow": self._flow(),
         }
-        with no_grad(), training(False):
+        with no_grad(), training(False), quiet():
             told |= {"digits": self._digits()} if self.classes > 2 else {"plane": self._plane()}
         return _json(told)
 
@@ -196,12 +202,13 @@ class Playground:
                 "name": str(i), "inputs": kernel.shape[0], "outputs": kernel.shape[1],
                 "weight": _norm(kernel), "gradient": None,
             }  # fmt: skip
-            slope = self.gradients[2 * i] if self.gradients else None
+            slope, lift = self.gradients[2 * i : 2 * i + 2] or (None, None)
             if slope is not None:
                 one["gradient"] = _norm(slope)
             if kernel.size <= SHOWN:
                 one |= {"weights": _rows(kernel), "bias": _rows(bias)}
                 one["gradients"] = None if slope is None else _rows(slope)
+                one["bias_gradients"] = None if lift is None else _rows(lift)
             if i < len(maps):
                 one["units"] = maps[i]
             told.append(one)
@@ -210,7 +217,7 @@ class Playground:
     def _maps(self) -> list[list[dict[str, Any]]]:
         """What each hidden unit makes of the plane."""
         told, z = [], _grid(MAP)
-        with no_grad(), training(False):
+        with no_grad(), training(False), quiet():
             for layer in self.model.layers[:-1]:
                 z = layer(z)
                 scale = abs(z).max(axis=0).numpy()
@@ -236,7 +243,7 @@ class Playground:
         confusion = [[0] * 10 for _ in range(10)]
         for label, one in zip(labels, told, strict=True):
             confusion[label][one] += 1
-        images = (self.x_test[:SAMPLES].numpy() * 255).round().astype("uint8")
+        images = (self.x_test[:SAMPLES].numpy().clip(0, 1) * 255).round().astype("uint8")
         return {
             "confusion": confusion,
             "samples": [
@@ -246,12 +253,19 @@ class Playground:
             ],
         }  # fmt: skip
 
-    def _flow(self) -> dict[str, str]:
+    def _flow(self) -> dict[str, Any]:
         """The verdict on the gradients, once a second."""
         now = perf_counter()
         if self.step and now - self.flow_at > 1:
             found = self.model.gradient_flow(self.x[:64], self.y[:64])
-            self.flow = {"verdict": found.verdict, "text": str(found)}
+            self.flow = {
+                "verdict": found.verdict,
+                "text": str(found),
+                "layers": [
+                    {"name": x.name, "verdict": x.verdict, "why": f"{x.cause}; {x.fix}".strip("; ")}
+                    for x in found.layers
+                ],
+            }
             self.flow_at = now
         return self.flow
 
@@ -344,7 +358,7 @@ def serve(port: int = 0, **settings: Any) -> Server:
     def page(server: Server) -> str:
         from autograd.view.explore import Page
 
-        return str(Page([], "playground", playground=True, live=server.live).html)
+        return Page([], "playground", bundle="playground", live=server.live).html
 
     server = Server(page, playground.events, playground.do, port)
     playground.watched = lambda: server.streams > 0
@@ -398,4 +412,8 @@ def _bytes(x: Any) -> str:
 
 
 def _json(told: Any) -> str:
-    return json.dumps(told, separators=(",", ":"))
+    """As JSON, where a number that is none is a word: "nan", "inf"."""
+    try:
+        return json.dumps(told, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(plain(told), separators=(",", ":"))

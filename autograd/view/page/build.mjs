@@ -1,9 +1,10 @@
-// Bundles src/ into built/: the page's script and style, and what a page of a training adds, which
-// the Python package ships, and the layout as a module, which the tests compare with Python's.
+// Bundles src/ into built/: script and style of the explorer, what a page of a training adds, and the
+// playground, which the Python package ships, and the layout as a module, which the tests compare
+// with Python's.
 import { build } from "esbuild";
 import { stat } from "node:fs/promises";
 
-const LIMITS = { explorer: 140_000, replay: 60_000 }; // bytes of script and style together
+const LIMITS = { explorer: 140_000, replay: 60_000, playground: 60_000 }; // bytes, script and style
 
 const options = {
   outdir: "built",
@@ -13,7 +14,11 @@ const options = {
   charset: "utf8",
   legalComments: "none",
 };
-const entryPoints = { explorer: "src/main.ts", replay: "src/replay/main.ts" };
+const entryPoints = {
+  explorer: "src/main.ts",
+  replay: "src/replay/main.ts",
+  playground: "src/playground/main.ts",
+};
 await build({ ...options, entryPoints, format: "iife" });
 await build({ ...options, entryPoints: { layout: "src/layout_module.ts" }, format: "esm" });
 

@@ -1,5 +1,6 @@
 /** The page: a composition of panels around one drawing. */
 
+import "./base.css";
 import "./page.css";
 import { api } from "./api";
 import { App } from "./app";

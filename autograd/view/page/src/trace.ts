@@ -132,6 +132,12 @@ export interface Recorded {
   other?: Recorded;
 }
 
+/** Addresses of a server on this machine: events that it sends, wishes that it takes. */
+export interface Live {
+  events: string;
+  control?: string;
+}
+
 export interface Payload {
   format: "glassgrad-page";
   version: 1;
@@ -140,8 +146,7 @@ export interface Payload {
   code?: Code;
   palette: Palette;
   run?: Recorded;
-  /** Where frames of a training that goes on come from. */
-  live?: { events: string };
+  live?: Live;
 }
 
 /** The payload of this page: plain JSON, or gzip in base64 where it is large. */
