@@ -9,6 +9,8 @@ photographs of them, taken in Chromium, whose path GLASSGRAD_CHROMIUM gives wher
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -196,9 +198,29 @@ def photograph() -> None:
                     do(view)
                 view.wait_for_timeout(500)
                 compact(view.screenshot()).save(HERE / f"{name}-{scheme}.png", optimize=True)
+            context = browser.new_context(
+                viewport={"width": 1280, "height": 800}, device_scale_factor=2, color_scheme=scheme
+            )
+            play(context.new_page(), scheme)
         context = browser.new_context(viewport={"width": 1100, "height": 560}, offline=True)
         animate(context.new_page())
         browser.close()
+
+
+def play(view: Browser, scheme: str) -> None:
+    """The playground, some hundred steps into the moons."""
+    command = [sys.executable, "-m", "nn.cli", "playground"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]
+    ) as server:
+        assert server.stdout is not None
+        url = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
+        view.goto(url)
+        view.wait_for_timeout(1500)
+        view.keyboard.press("Space")
+        view.wait_for_timeout(6000)
+        compact(view.screenshot()).save(HERE / f"playground-{scheme}.png", optimize=True)
+        server.terminate()
 
 
 def opened(view: Browser, name: str) -> None:
