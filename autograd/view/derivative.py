@@ -38,40 +38,30 @@ from types import FrameType
 from typing import Any
 
 import backends
-from backends import namespaces
 
 from ..errors import AutogradError
-from ..jit.formula import Put, formula, literal
-from ..jit.program import Place, Step, Var
+from ..jit.formula import formula, literal
 from ..jit.python_text import WIDE, folded
 from ..names import Names
 from ..node import Node, history, record_everything
 from ..ops.shape import detach, sum_to
 from ..several import Bundle, part, parts_of
+from .numpy_words import (
+    constant,
+    grouped,
+    identifier,
+    on_host,
+    ones,
+    seed_text,
+    step_of,
+    words,
+)  # fmt: skip
 from .trace.backward import backward
 from .trace.capture import in_order
 
 __all__ = ["Source", "source"]
 
 host = backends.get("numpy")
-
-WORDS = {
-    "mean": "np.mean(x, axis=axis, keepdims=keepdims)",
-    "var": "np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)",
-    "std": "np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)",
-    "norm": "np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))",
-    "softmax_cross_entropy": "np.log(np.sum(np.exp(x - np.max(x, -1, keepdims=True)), -1)) + "
-    "np.max(x, -1) - np.take_along_axis(x, index[..., None], -1)[..., 0]",
-    "softmax_cross_entropy_grad": "g[..., None] * (np.exp(x - np.max(x, -1, keepdims=True)) / "
-    "np.sum(np.exp(x - np.max(x, -1, keepdims=True)), -1, keepdims=True) - "
-    "(index[..., None] == np.arange(x.shape[-1])))",
-    "softmax": "np.exp(x - np.max(x, axis, keepdims=True)) / "
-    "np.sum(np.exp(x - np.max(x, axis, keepdims=True)), axis, keepdims=True)",
-    "log_softmax": "x - np.max(x, axis, keepdims=True) - "
-    "np.log(np.sum(np.exp(x - np.max(x, axis, keepdims=True)), axis, keepdims=True))",
-}
-"""What NumPy has words for, though the op's own forward is longer: it is made for speed, for 16-bit
-numbers, for infinities."""
 
 LIMIT = 3_000
 """The nodes of a computation that is written as code at most."""
@@ -172,10 +162,10 @@ class _Writer:
     def _leaf(self, node: Node) -> None:
         """Given data: an argument, or a small constant written out."""
         named = self.names.given(node) or self.names.variable(node)
-        written = None if node.requires_grad or named else _constant(node.raw)
+        written = None if node.requires_grad or named else constant(node.raw)
         if written is None:
             name = self._name(node)
-            self.arguments[name] = _on_host(node.raw)
+            self.arguments[name] = on_host(node.raw)
             written = ast.Name(name)
         self.known[node] = written
 
@@ -194,9 +184,9 @@ class _Writer:
 
     def _backward(self, root: Node) -> dict[str, str]:
         """Lines for each contribution; the leaves' gradients by their names."""
-        seed = _ones(root)
+        seed = ones(root)
         self._line("", [])
-        self._line(f"{self._d(root)} = {_seed_text(root, self._says(root))}", [self.place[root]])
+        self._line(f"{self._d(root)} = {seed_text(root, self._says(root))}", [self.place[root]])
         begun = {root}
         parts: dict[Node, dict[int, str]] = {}
         for node, g, added in backward(root, seed, self.nodes):
@@ -219,7 +209,7 @@ class _Writer:
                     parts.setdefault(x, {})[index] = self._says(inner)
                     continue
                 right, target = self._flat(gradient), self._d(x)
-                text = f"{target} + {_grouped(right)}" if x in begun else ast.unparse(right)
+                text = f"{target} + {grouped(right)}" if x in begun else ast.unparse(right)
                 begun.add(x)
                 told = f"{target} = {text}  # {node.op.name}"
                 self._line(told, [self.place[node], self.place[x]])
@@ -265,9 +255,9 @@ class _Writer:
         assert node.op is not None
         params = {key: self._param(key, value) for key, value in node.params.items()}
         told = [self.known[x] for x in node.inputs]
-        if (words := _words(node, told, params)) is not None:
-            return words
-        text, called = formula(_step(node), told, params)
+        if (known := words(node, told, params)) is not None:
+            return known
+        text, called = formula(step_of(node), told, params)
         if called:
             self.imports[node.op.name] = node.op.__module__
             if node.op.outputs:
@@ -342,75 +332,3 @@ class _Writer:
         ]  # fmt: skip
         self.text = "\n".join([*head, *self.written]) + "\n"
         self.about = [*[[] for _ in head], *self.about]
-
-
-def _words(node: Node, told: list[ast.expr], params: dict[str, ast.expr]) -> str | None:
-    """An operation in NumPy's words, where it has some."""
-    op = node.op
-    assert op is not None
-    if op.name == "sum_to":
-        shape, wanted = node.inputs[0].shape, node.params["shape"]
-        extra = len(shape) - len(wanted)
-        axes = (*range(extra), *(i + extra for i, n in enumerate(wanted) if n != shape[i + extra]))
-        summed = f"np.sum({ast.unparse(told[0])}, axis={axes}, keepdims=True)"
-        return f"{summed}.reshape({wanted})" if extra else summed
-    if op.name not in WORDS:
-        return None
-    names = dict(zip(op.inputs, told, strict=True)) | params
-    put = Put(names).visit(ast.parse(WORDS[op.name], mode="eval").body)
-    return ast.unparse(ast.fix_missing_locations(put))
-
-
-def _step(node: Node) -> Step:
-    """A node as a step of a program, which formulas are written from."""
-    assert node.op is not None
-    inputs = tuple([_var(x) for x in node.inputs])
-    raws = node.raw if isinstance(node, Bundle) else (node.raw,)
-    outputs = tuple([_variable(raw) for raw in raws])
-    return Step(node.op, inputs, node.params, outputs, Place(None, 0, None))
-
-
-def _var(node: Node) -> Var:
-    return _variable(node.raw[0] if isinstance(node, Bundle) else node.raw)
-
-
-def _variable(raw: Any) -> Var:
-    dtype = getattr(raw, "dtype", None)
-    return Var(0, tuple(getattr(raw, "shape", ())), None if dtype is None else str(dtype), "step")
-
-
-def identifier(wish: str) -> str:
-    """A name as Python can have it: "0.weight" is layer0_weight."""
-    name = re.sub(r"\W+", "_", wish).strip("_") or "x"
-    return f"layer{name}" if name[0].isdigit() else name
-
-
-def _constant(raw: Any) -> ast.expr | None:
-    """A number, or an array of one number alone, as Python; None for other data."""
-    if getattr(raw, "dtype", None) is None:
-        return literal(raw)
-    array = _on_host(raw)
-    dtype = array.dtype.name
-    if dtype == "bfloat16" or not array.size or (array != array.flat[0]).any():
-        return None
-    told = re.sub(r"\b(nan|inf)\b", r"np.\1", repr(array.flat[0].item()))
-    text = f"np.full({array.shape}, {told}, np.{dtype})" if array.shape else f"np.{dtype}({told})"
-    return ast.parse(text, mode="eval").body
-
-
-def _grouped(expression: ast.expr) -> str:
-    text = ast.unparse(expression)
-    return f"({text})" if isinstance(expression, (ast.IfExp, ast.Compare, ast.BoolOp)) else text
-
-
-def _ones(root: Node) -> Any:
-    return root._seed(None).raw if root.is_array else type(root.raw)(1)  # type: ignore[attr-defined]
-
-
-def _seed_text(root: Node, name: str) -> str:
-    return f"np.ones_like({name})" if root.is_array else "1.0"
-
-
-def _on_host(raw: Any) -> Any:
-    space = namespaces[type(raw)]
-    return raw if getattr(raw, "dtype", None) is None else host.asarray(space.to_host(raw))

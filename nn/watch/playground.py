@@ -34,19 +34,18 @@ from __future__ import annotations
 
 import json
 import webbrowser
-from base64 import b64encode
 from threading import Condition, Thread
 from time import perf_counter, sleep
 from typing import Any
 
 from autograd import Tensor, no_grad, random
-from autograd.view.trace.model import plain
 
 from .. import losses, optim
 from ..data.arrays import quiet
 from ..data.datasets import circles, digits, moons, spirals
 from ..layers import Dense, Sequential
 from ..mode import training
+from . import telling
 from .server import Request, Server
 from .settings import ACTIVATIONS, DATA, OPTIMIZERS, Settings
 
@@ -55,20 +54,12 @@ __all__ = ["Playground", "play"]
 POINTS, DIGITS = 400, 1200
 """How many samples there are; half of the points, a quarter of the digits are held out."""
 
-PLANE, MAP, EXTENT = 50, 12, 2.2
-"""Cells of the plane and of a unit's map along each side, and how far they reach."""
-
-SHOWN = 1024
-"""Elements of the largest kernel that is sent as it is."""
-
 CURVES = ("step", "train", "test", "train_accuracy", "test_accuracy")
 HISTORY = 300
 """Points of the curves; beyond, every second one is dropped."""
 
 TICK, SHARE = 1 / 15, 0.3
 """Seconds between two states, and how much of the time telling them may take."""
-
-SAMPLES = 8
 
 
 class Playground:
@@ -186,72 +177,15 @@ class Playground:
             "loss": self.losses,
             "accuracy": self.accuracies,
             "history": self.history,
-            "layers": self._layers(),
+            "layers": telling.layers(self.model, self.gradients, self.classes == 2),
             "flow": self._flow(),
         }
         with no_grad(), training(False), quiet():
-            told |= {"digits": self._digits()} if self.classes > 2 else {"plane": self._plane()}
+            if self.classes > 2:
+                told["digits"] = telling.digits(self.model, self.x_test, self.y_test)
+            else:
+                told["plane"] = telling.plane(self.model)
         return _json(told)
-
-    def _layers(self) -> list[dict[str, Any]]:
-        maps = self._maps() if self.classes == 2 else []
-        told = []
-        for i, layer in enumerate(self.model.layers):
-            kernel, bias = layer.weight, layer.bias
-            one = {
-                "name": str(i), "inputs": kernel.shape[0], "outputs": kernel.shape[1],
-                "weight": _norm(kernel), "gradient": None,
-            }  # fmt: skip
-            slope, lift = self.gradients[2 * i : 2 * i + 2] or (None, None)
-            if slope is not None:
-                one["gradient"] = _norm(slope)
-            if kernel.size <= SHOWN:
-                one |= {"weights": _rows(kernel), "bias": _rows(bias)}
-                one["gradients"] = None if slope is None else _rows(slope)
-                one["bias_gradients"] = None if lift is None else _rows(lift)
-            if i < len(maps):
-                one["units"] = maps[i]
-            told.append(one)
-        return told
-
-    def _maps(self) -> list[list[dict[str, Any]]]:
-        """What each hidden unit makes of the plane."""
-        told, z = [], _grid(MAP)
-        with no_grad(), training(False), quiet():
-            for layer in self.model.layers[:-1]:
-                z = layer(z)
-                scale = abs(z).max(axis=0).numpy()
-                shown = (z / Tensor(scale + 1e-12) * 127 + 128).numpy().round().astype("uint8")
-                told.append([
-                    {"values": _bytes(shown[:, k]), "scale": round(float(scale[k]), 5)}
-                    for k in range(shown.shape[1])
-                ])  # fmt: skip
-        return told
-
-    def _plane(self) -> dict[str, Any]:
-        p = self.model(_grid(PLANE)).sigmoid().numpy()
-        extent = [-EXTENT, EXTENT, -EXTENT, EXTENT]
-        return {
-            "size": PLANE,
-            "extent": extent,
-            "values": _bytes((p * 255).round().astype("uint8")),
-        }
-
-    def _digits(self) -> dict[str, Any]:
-        p = self.model(self.x_test).softmax(-1).numpy()
-        told, labels = p.argmax(-1).tolist(), self.y_test.numpy().tolist()
-        confusion = [[0] * 10 for _ in range(10)]
-        for label, one in zip(labels, told, strict=True):
-            confusion[label][one] += 1
-        images = (self.x_test[:SAMPLES].numpy().clip(0, 1) * 255).round().astype("uint8")
-        return {
-            "confusion": confusion,
-            "samples": [
-                {"image": _bytes(images[i]), "label": labels[i], "told": told[i],
-                 "probabilities": p[i].round(4).tolist()}
-                for i in range(SAMPLES)
-            ],
-        }  # fmt: skip
 
     def _flow(self) -> dict[str, Any]:
         """The verdict on the gradients, once a second."""
@@ -394,26 +328,11 @@ def _samples(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return Tensor(x[held:]), Tensor(y[held:]), Tensor(x[:held]), Tensor(y[:held])
 
 
-def _grid(size: int) -> Tensor:
-    side = [-EXTENT + 2 * EXTENT * i / (size - 1) for i in range(size)]
-    return Tensor([[u, v] for v in side for u in side])
-
-
-def _norm(x: Tensor) -> float:
-    return float(f"{float((x.detach() * x.detach()).sum().item()) ** 0.5:.5g}")
-
-
-def _rows(x: Tensor) -> list[float]:
-    return [float(f"{v:.4g}") for v in x.numpy().reshape(-1).tolist()]
-
-
-def _bytes(x: Any) -> str:
-    return b64encode(x.tobytes()).decode()
-
-
 def _json(told: Any) -> str:
     """As JSON, where a number that is none is a word: "nan", "inf"."""
     try:
         return json.dumps(told, separators=(",", ":"), allow_nan=False)
     except ValueError:
+        from autograd.view.trace.model import plain
+
         return json.dumps(plain(told), separators=(",", ":"))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn.watch.playground import MAP, PLANE, Playground, serve
+from nn.watch.playground import Playground, serve
 from nn.watch.settings import ACTIVATIONS, DATA, OPTIMIZERS
+from nn.watch.telling import MAP, PLANE
 
 
 def state(playground: Playground) -> dict[str, Any]:
