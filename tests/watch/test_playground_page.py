@@ -118,7 +118,7 @@ def test_what_is_drawn_is_what_the_state_says(opened: Opened) -> None:
     for key in ["ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown"]:
         page.keyboard.press(key)
     tip = page.locator(".tooltip")
-    assert tip.locator("b").inner_text() == "layer 1, unit 2"
+    tip.locator("b", has_text="layer 1, unit 2").wait_for()
     numbers = [float(text) for text in tip.locator("dd").all_inner_texts()[:2]]
     told = [layer["bias"][1], layer["bias_gradients"][1]]
     assert numbers == pytest.approx(told, rel=0.05, abs=6e-5)
