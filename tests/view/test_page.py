@@ -193,6 +193,15 @@ def test_the_first_number_that_is_not_finite_is_named(opened: Opened) -> None:
     assert page.evaluate("glassgrad.state().selected") == culprit
 
 
+def test_an_array_that_is_partly_nan_says_so(opened: Opened) -> None:
+    """Its norm is not that of the finite rest."""
+    page = opened(explore(graphs.masked()))
+    assert gradients(page)["x"] == "nan"
+    assert ">nan</text>" in page.evaluate("glassgrad.svg()")
+    page.evaluate("glassgrad.select('x')")
+    assert "norm nan" in " ".join(page.locator("section.details .datum").last.inner_text().split())
+
+
 def test_odd_arrays(opened: Opened) -> None:
     scalar = Tensor(np.float32(3.0), requires_grad=True)
     empty = Tensor(np.zeros((0, 3), dtype="float32"), requires_grad=True)

@@ -1,6 +1,7 @@
 /** `window.glassgrad`: the page for tests and for the console. */
 
 import type { App } from "./app";
+import { norm } from "./numbers";
 import { find } from "./search";
 import { svg } from "./save";
 import type { Stage } from "./stage";
@@ -35,8 +36,7 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
       const gradients: { [key: string]: Num | null } = {};
       graph.nodes.forEach(({ key }, i) => {
         const { value } = timeline.gradient(i, app.position.value);
-        gradients[key] =
-          value === undefined ? null : typeof value === "object" ? value.norm : value;
+        gradients[key] = value === undefined ? null : norm(value);
       });
       const { x, y, scale } = stage.viewport;
       return {

@@ -5,7 +5,7 @@ import { NO_TONE, type Tone, worse } from "./colour";
 import type { Look } from "./boxes";
 import type { Lit } from "./draw";
 import { inside, pill } from "./fold";
-import { isStats, MISSING, short } from "./numbers";
+import { finite, isStats, MISSING, norm, short } from "./numbers";
 import type { Line, Mark, Plate, Scene } from "./scene";
 import type { Theme } from "./theme";
 import type { Num, Stats } from "./trace";
@@ -185,13 +185,13 @@ export class Appearance implements Look {
 }
 
 function number(x: Stats | Num | undefined): string {
-  return x === undefined ? MISSING : short(isStats(x) ? norm(x) : x);
+  return x === undefined ? MISSING : short(isStats(x) ? element(x) : x);
 }
 
 /** What is written of an array: its norm, or of a single element the element itself. */
-function norm(x: Stats): Num {
-  const only = x.min === x.max && x.hist.zero + sum(x.hist.negative) + sum(x.hist.positive) === 1;
-  return only ? x.min : x.norm;
+function element(x: Stats): Num {
+  const only = x.hist.zero + sum(x.hist.negative) + sum(x.hist.positive) === 1;
+  return only && finite(x) ? x.min : norm(x);
 }
 
 function sum(counts: number[]): number {

@@ -3,7 +3,7 @@
 import type { App } from "./app";
 import { h } from "./dom";
 import { heatKey, heatmap, most } from "./heatmap";
-import { dimensions, isStats, long, MISSING, ordinal } from "./numbers";
+import { dimensions, isStats, long, MISSING, norm, ordinal } from "./numbers";
 import { formula, itemLink, pretty } from "./parts";
 import type { Event, Num, Part, Preview, Stats } from "./trace";
 
@@ -145,5 +145,5 @@ function fields(
 
 /** A number, or an array's norm. */
 export function plainly(x: Stats | Num | undefined): string {
-  return x === undefined ? MISSING : long(isStats(x) ? x.norm : x);
+  return x === undefined ? MISSING : long(norm(x));
 }

@@ -3,7 +3,7 @@
 import type { App } from "./app";
 import { contribution, plainly } from "./contribution";
 import { button, h } from "./dom";
-import { counted, dimensions, isStats, long, short } from "./numbers";
+import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
 import { link } from "./parts";
 import type { Event, Num, Stats } from "./trace";
 import type { Item } from "./tree";
@@ -38,13 +38,13 @@ export function spoken(app: App): string {
     const { after } = timeline.around(part);
     const sum =
       after !== undefined
-        ? `, now ${isStats(after) ? `norm ${short(after.norm)}` : long(after)}`
+        ? `, now ${isStats(after) ? `norm ${short(norm(after))}` : long(after)}`
         : "";
     const added =
       part.value === undefined
         ? ""
         : isStats(part.value)
-          ? `norm ${short(part.value.norm)}`
+          ? `norm ${short(norm(part.value))}`
           : long(part.value);
     return `${graph.titles[part.input]} gets ${added}${sum}`;
   });
@@ -98,7 +98,7 @@ function head(text: string | Node, ...more: (Node | null)[]): HTMLElement {
 function seed(grad: Stats | Num | undefined): string {
   if (grad === undefined) return "1";
   if (!isStats(grad)) return long(grad);
-  return grad.min === grad.max ? long(grad.max) : `norm ${long(grad.norm)}`;
+  return finite(grad) && grad.min === grad.max ? long(grad.max) : `norm ${long(norm(grad))}`;
 }
 
 function folded(app: App, item: Item, phase: string, close: HTMLElement): HTMLElement[] {

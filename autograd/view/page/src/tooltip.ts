@@ -3,7 +3,7 @@
 import type { App } from "./app";
 import { h } from "./dom";
 import { operations } from "./fold";
-import { counted, dimensions, isStats, MISSING, short } from "./numbers";
+import { counted, dimensions, isStats, MISSING, norm, short } from "./numbers";
 import type { Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
@@ -37,7 +37,7 @@ function words(app: App, item: Item): HTMLElement[] {
   const node = graph.nodes[item.index];
   const op = graph.op(item.index);
   const value = (x: Stats | Num | undefined) =>
-    x === undefined ? MISSING : isStats(x) ? `norm ${short(x.norm)}` : short(x);
+    x === undefined ? MISSING : isStats(x) ? `norm ${short(norm(x))}` : short(x);
   const position = app.position.value;
   const facts: HTMLElement[] = [h("b", {}, graph.titles[item.index])];
   if (op) facts.push(h("span", { class: "number" }, op.formula));
