@@ -1,7 +1,7 @@
 /** The panel of a step: the chain rule with the numbers of this graph. */
 
 import type { App } from "./app";
-import { contribution, plainly } from "./contribution";
+import { contribution, plainly, worth } from "./contribution";
 import { button, h } from "./dom";
 import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
 import { link } from "./parts";
@@ -134,7 +134,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
   const given = h("p", { class: "given" });
   (each.inputs ?? []).forEach((x, k) => {
     const name = op?.inputs[k] ?? op?.inputs.at(-1)?.replace("*", "") ?? "";
-    const { data } = graph.nodes[x];
+    const { shape } = graph.nodes[x];
     given.append(
       h(
         "span",
@@ -142,9 +142,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
         name,
         " = ",
         link(app, x),
-        numbers && data !== undefined
-          ? ` = ${plainly(data)}`
-          : ` ${dimensions(graph.nodes[x].shape)}`,
+        worth(graph, x) || (shape?.length ? ` ${dimensions(shape)}` : ""),
       ),
     );
   });
