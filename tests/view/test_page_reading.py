@@ -186,15 +186,56 @@ def test_the_selected_node_stays_in_sight_of_the_panel(opened: Opened) -> None:
         assert side["y"] <= heading["y"] < side["y"] + side["height"]
 
 
-def test_lines_of_code_and_nodes_know_each_other(opened: Opened) -> None:
+def test_a_line_of_code_leads_to_its_step_and_back(opened: Opened) -> None:
     told = explore(graphs.mlp())
     page = opened(told)
-    lines = told.more["code"]["lines"]
-    row = next(i for i, nodes in enumerate(lines) if nodes)
-    page.locator("section.code .line").nth(row).click()
-    key = told.traces[0].nodes[lines[row][0]].key
-    until(page, f"glassgrad.state().selected === {key!r}")
-    assert "here" in page.locator("section.code .line").nth(row).get_attribute("class")
+    text, about = told.more["code"]["text"].split("\n"), told.more["code"]["lines"]
+    lines = page.locator("section.code .line")
+    keys = [node.key for node in told.traces[0].nodes]
+
+    def row(start: str) -> int:
+        (found,) = [i for i, line in enumerate(text) if line.strip().startswith(start)]
+        return found
+
+    def lit() -> list[int]:
+        found: list[int] = page.evaluate(
+            """[...document.querySelectorAll("section.code .line")].flatMap(
+            (line, i) => line.classList.contains("here") ? [i] : [])"""
+        )
+        return found
+
+    forward, weight = row("v4 = np.tanh"), row("d_layer0_weight =")
+    lines.nth(forward).click()
+    until(page, "glassgrad.state().stepping")
+    assert lit() == [forward]
+    assert "tanh" in page.locator("section.step").inner_text()
+    lines.nth(weight).click()
+    until(page, "glassgrad.position === glassgrad.length")
+    node = about[weight][0]
+    begun = next(i for i, line in enumerate(text) if "ones_like" in line)
+    assert lit() == [i for i in range(begun, len(about)) if about[i][:1] == [node]]
+    page.keyboard.press("Escape")
+    page.evaluate("key => glassgrad.select(key)", keys[about[forward][0]])
+    assert forward in lit()
+
+
+def test_the_code_follows_the_steps_inside_its_panel(opened: Opened) -> None:
+    page = opened(explore(graphs.gpt(2)))
+    code = page.locator("section.code pre")
+    scroll = page.locator(".scroll")
+    page.evaluate("glassgrad.unfoldAll()")
+    page.evaluate("glassgrad.goto(glassgrad.length - 3)")
+    here = page.locator("section.code .here").first
+    top = code.evaluate("pre => pre.scrollTop")
+    assert top > 0
+    box, line = code.bounding_box(), here.bounding_box()
+    assert box["y"] <= line["y"] <= box["y"] + box["height"] - line["height"]
+    assert scroll.evaluate("scroll => scroll.scrollTop") == 0
+    code.evaluate("pre => pre.scrollTop = 7")  # the reader looks elsewhere
+    scroll.evaluate("scroll => scroll.scrollTop = 1e6")
+    code.hover()
+    page.evaluate("glassgrad.previous()")
+    assert code.evaluate("pre => pre.scrollTop") == 7
 
 
 def test_the_source_shows_the_line_itself(opened: Opened) -> None:

@@ -73,6 +73,11 @@ export class Timeline {
     return this.step.get(node) ?? this.arrivals[node].at(-1)?.at ?? this.computed[node];
   }
 
+  /** The position at which a node has its data. */
+  forwardOf(node: number): number {
+    return this.computed[node];
+  }
+
   /** What happens at a position; the last one stands for all behind it. */
   at(position: number): Moment {
     position = Math.min(position, this.length);
