@@ -318,3 +318,38 @@ def test_nothing_sticks_out_of_the_window(opened: Opened, size: tuple[int, int])
         }).map((each) => each.outerHTML.slice(0, 80))"""
     )
     assert outside == []
+
+
+@pytest.mark.parametrize("zoom", [0.03, 0.25])
+def test_a_step_in_a_large_graph_looks_as_if_all_were_drawn_anew(
+    opened: Opened, zoom: float
+) -> None:
+    """Only the boxes that a step changes are drawn; a change of theme draws everything."""
+    page = opened(explore(graphs.scalar_mlp(4_000)))
+    page.evaluate("glassgrad.unfoldAll()")
+    until(page, "glassgrad.state().visible.length > 5000")
+    page.evaluate("zoom => glassgrad.zoom(zoom / glassgrad.state().zoom)", zoom)
+    page.evaluate("glassgrad.goto(Math.round(glassgrad.length * 0.2))")  # where nothing flows
+    page.wait_for_timeout(1000)
+    pixels = """(() => {
+        const canvas = document.querySelector("canvas.stage");
+        const { width, height } = canvas;
+        const copy = new OffscreenCanvas(width, height).getContext("2d");
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, width, height);
+        const before = window.pixels ?? data;
+        window.pixels = data;
+        return data.reduce((sum, x, i) => sum + (Math.abs(x - before[i]) > 24), 0);
+    })()"""
+    offset = None
+    for _ in range(40):  # until a step moves nothing: what moves is drawn anew once it rests
+        page.evaluate(pixels)
+        before, offset = offset, page.evaluate("glassgrad.next(), glassgrad.state().offset")
+        page.wait_for_timeout(300)
+        if offset == before and page.evaluate(pixels) > 20:
+            break
+    assert offset == before
+    for _ in range(2):
+        page.get_by_role("button", name="Light or dark").click()
+    page.wait_for_timeout(500)
+    assert page.evaluate(pixels) == 0

@@ -21,10 +21,18 @@ export interface Curve {
 
 export type Tip = readonly [x: number, y: number, angle: number];
 
+export interface Edges {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 export interface Pen {
   rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void;
-  /** Many curves in one ink; far from the eye `straight` ones will do. */
-  curves(curves: Curve[], ink: Ink, straight?: boolean): void;
+  /** Many curves in one ink; far from the eye `straight` ones will do, and pieces outside of `view`
+   * may be left out. */
+  curves(curves: Curve[], ink: Ink, straight?: boolean, view?: Edges): void;
   /** Tips of arrows that end at (x, y), pointing along the angle. */
   tips(tips: Tip[], colour: string): void;
   /** Text at half its height on y. */
@@ -95,7 +103,7 @@ export class CanvasPen implements Pen {
     context.globalAlpha = 1;
   }
 
-  curves(curves: Curve[], ink: Ink, straight = false): void {
+  curves(curves: Curve[], ink: Ink, straight = false, view?: Edges): void {
     const { context } = this;
     context.globalAlpha = ink.alpha ?? 1;
     this.prepare(ink);
@@ -103,10 +111,21 @@ export class CanvasPen implements Pen {
       context.beginPath();
       for (let i = begin; i < Math.min(begin + BATCH, curves.length); i++) {
         const { start, steps } = curves[i];
-        context.moveTo(start[0], start[1]);
+        let [x, y] = start;
+        let down = false;
         for (const step of steps) {
+          const [fromX, fromY] = [x, y];
+          x = step[step.length - 2];
+          y = step[step.length - 1];
+          // a very long path is slow, even where nothing of it is seen
+          if (view && outside(view, fromX, fromY, step)) {
+            down = false;
+            continue;
+          }
+          if (!down) context.moveTo(fromX, fromY);
+          down = true;
           if (straight || step.length === 2)
-            context.lineTo(step[step.length - 2], step[step.length - 1]);
+            context.lineTo(x, y);
           else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
         }
       }
@@ -229,6 +248,24 @@ export class SvgPen implements Pen {
       `<title>${escape(title)}</title>\n${this.parts.join("\n")}\n</svg>\n`
     );
   }
+}
+
+/** Whether a piece from (x, y) lies on the far side of an edge. */
+function outside(view: Edges, x: number, y: number, step: readonly number[]): boolean {
+  let [left, right, top, bottom] = [x, x, y, y];
+  for (let i = 0; i < step.length; i += 2) {
+    left = Math.min(left, step[i]);
+    right = Math.max(right, step[i]);
+    top = Math.min(top, step[i + 1]);
+    bottom = Math.max(bottom, step[i + 1]);
+  }
+  const far = 8;
+  return (
+    right < view.left - far ||
+    left > view.right + far ||
+    bottom < view.top - far ||
+    top > view.bottom + far
+  );
 }
 
 function inked(ink: Ink): string {
