@@ -135,12 +135,18 @@ function bar(app: App, stage: Stage, search: Search, outline: Outline): HTMLElem
     h(
       "div",
       { class: "tools" },
-      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level()), {
-        class: "roomy",
-      }),
-      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel()), {
-        class: "roomy",
-      }),
+      button(
+        "unfold",
+        "Unfold a level (with shift: all)",
+        ({ shiftKey }) => void app.refold((fold) => (shiftKey ? fold.all(true) : fold.level())),
+        { class: "roomy" },
+      ),
+      button(
+        "fold",
+        "Fold a level (with shift: all)",
+        ({ shiftKey }) => void app.refold((fold) => (shiftKey ? fold.all(false) : fold.unlevel())),
+        { class: "roomy" },
+      ),
       button("fit", "Fit to the window (0)", () => stage.fit()),
       button(
         "save",
