@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import graphs
 import numpy as np
 import pytest
-from conftest import PHONE, Opened, until
+from conftest import LAPTOP, PHONE, Opened, until
 
 from autograd import Tensor, explore
 
@@ -352,3 +352,25 @@ def test_a_step_in_a_large_graph_looks_as_if_all_were_drawn_anew(
         page.get_by_role("button", name="Light or dark").click()
     page.wait_for_timeout(500)
     assert page.evaluate(pixels) == 0
+
+
+@pytest.mark.parametrize("size", [(1280, 720), LAPTOP, (820, 600), PHONE])
+@pytest.mark.parametrize("graph", [graphs.mlp, graphs.broken])
+def test_at_first_no_panel_covers_the_drawing(
+    opened: Opened, size: tuple[int, int], graph: Any
+) -> None:
+    page = opened(explore(graph()), size)
+    covered = page.evaluate(
+        """(() => {
+        const { zoom, offset: [dx, dy] } = glassgrad.state();
+        const { left, top } = document.querySelector("canvas.stage").getBoundingClientRect();
+        const panels = [...document.querySelectorAll(".legend, .transport, .banner, .side")]
+            .filter((each) => each.checkVisibility()).map((each) => each.getBoundingClientRect());
+        return Object.entries(glassgrad.positions()).filter(([, [u, v]]) => {
+            const [x, y] = [u * zoom + dx + left, v * zoom + dy + top];
+            return panels.some((r) => x + 28 * zoom > r.left && x < r.right
+                && y + 28 * zoom > r.top && y < r.bottom);
+        }).map(([key]) => key);
+        })()"""
+    )
+    assert covered == []

@@ -70,6 +70,7 @@ async function start(): Promise<void> {
   );
   home.replaceChildren(bar(app, stage, search, outline), field, live);
   keys(app, stage, transport, search);
+  const below = () => colours.offsetTop || transport.element.offsetTop || field.clientHeight;
   const margins = () => {
     const wide = field.clientWidth > NARROW;
     const open = outline.element.offsetWidth > 1;
@@ -77,7 +78,7 @@ async function start(): Promise<void> {
     Object.assign(stage.viewport.margins, {
       left: open && wide ? outline.element.offsetWidth : 0,
       right: wide ? side.offsetWidth : 0,
-      bottom: wide ? 72 : field.clientHeight - side.offsetTop,
+      bottom: field.clientHeight - (wide ? below() : side.offsetTop),
       top: Math.max(
         wide ? 0 : colours.offsetTop + colours.offsetHeight,
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
