@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -302,6 +303,22 @@ def test_the_drawing_is_downloaded_as_svg(opened: Opened, tmp_path: Path) -> Non
     texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a", "b", "c", "relu", "+"} <= set(texts)
     assert "138.8338" in " ".join(texts)
+    assert {"value", "op", "output"} <= set(texts)
+    assert any(text.startswith("gradient size") for text in texts)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_the_svg_follows_its_reader(opened: Opened, chosen: bool) -> None:
+    """As the static drawing does: light and dark in one file, whatever the page shows."""
+    page = opened(explore(graphs.masked()), dark=chosen)
+    svg = page.evaluate("glassgrad.svg()")
+    assert {"nan", "gradient nan or ∞", "parameter", "op"} <= set(
+        re.findall(r">([^<>]+)</text>", svg)
+    )
+    paper = """getComputedStyle(document.querySelector("rect")).fill"""
+    file = f"<!doctype html><body>{svg}"
+    seen = [opened(file, dark=dark).evaluate(paper) for dark in (False, True)]
+    assert seen == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])

@@ -75,7 +75,8 @@ export class Cache {
       const margin = 8 + 3 / scale; // a ring, and what blurs its edge
       const [left, top] = [part.x - margin, part.y - margin];
       const [right, bottom] = [part.x + part.width + margin, part.y + part.height + margin];
-      const [a, b] = [Math.floor(ratio * (left * scale + x)), Math.floor(ratio * (top * scale + y))];
+      const a = Math.floor(ratio * (left * scale + x));
+      const b = Math.floor(ratio * (top * scale + y));
       const [c, d] = [ratio * (right * scale + x), ratio * (bottom * scale + y)];
       if (c < 0 || d < 0 || a > this.picture.width || b > this.picture.height) continue;
       on.save();

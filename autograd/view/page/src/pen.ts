@@ -183,13 +183,17 @@ export class CanvasPen implements Pen {
   end(): void {}
 }
 
+/** Draws a file; a colour "light|dark" follows its reader's setting. */
 export class SvgPen implements Pen {
   readonly parts: string[] = [];
+  /** What the dark page has otherwise: rules over the attributes, which are for the light one. */
+  private readonly dark = new Set<string>();
 
   rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void {
     const r = Math.min(radius, width / 2, height / 2);
     this.parts.push(
-      `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" rx="${n(r)}"${inked(ink)}/>`,
+      `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" rx="${n(r)}"` +
+        `${this.inked(ink)}/>`,
     );
   }
 
@@ -197,7 +201,7 @@ export class SvgPen implements Pen {
     for (const { start, steps } of curves) {
       let d = `M${n(start[0])} ${n(start[1])}`;
       for (const step of steps) d += (step.length === 2 ? "L" : "C") + step.map(n).join(" ");
-      this.parts.push(`<path d="${d}"${inked({ ...ink, fill: "none" })}/>`);
+      this.parts.push(`<path d="${d}"${this.inked({ ...ink, fill: "none" })}/>`);
     }
   }
 
@@ -205,7 +209,7 @@ export class SvgPen implements Pen {
     for (const [x, y, angle] of tips) {
       const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
       this.parts.push(
-        `<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`,
+        `<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z"${this.coloured({ fill: colour })} transform="${turn}"/>`,
       );
     }
   }
@@ -223,7 +227,7 @@ export class SvgPen implements Pen {
     const family = role === "number" ? ` font-family="${MONO}"` : "";
     this.parts.push(
       `<text x="${n(x)}" y="${n(y + MIDDLE * size)}" font-size="${size}" text-anchor="${anchor}"` +
-        ` fill="${colour}"${bold}${family}>${escape(text)}</text>`,
+        `${this.coloured({ fill: colour })}${bold}${family}>${escape(text)}</text>`,
     );
   }
 
@@ -240,12 +244,38 @@ export class SvgPen implements Pen {
     this.parts.push(`<g transform="translate(${n(x)} ${n(y)})">`);
   }
 
+  private inked(ink: Ink): string {
+    let text = this.coloured({ fill: ink.fill ?? "none", stroke: ink.stroke });
+    if (ink.stroke) text += ` stroke-width="${ink.width ?? 1}"`;
+    if (ink.dash) text += ` stroke-dasharray="${ink.dash.join(" ")}"`;
+    if (ink.cap) text += ` stroke-linecap="${ink.cap}"`;
+    if (ink.alpha !== undefined) text += ` opacity="${ink.alpha}"`;
+    return text;
+  }
+
+  private coloured(inks: { fill: string; stroke?: string }): string {
+    let text = "";
+    const classes = [];
+    for (const [what, colour] of Object.entries(inks)) {
+      if (!colour) continue;
+      const [light, dark] = colour.split("|");
+      text += ` ${what}="${light}"`;
+      if (!dark) continue;
+      const name = (what[0] + light + dark).replaceAll("#", "-");
+      this.dark.add(`.glassgrad-saved .${name}{${what}:${dark}}`);
+      classes.push(name);
+    }
+    return classes.length ? `${text} class="${classes.join(" ")}"` : text;
+  }
+
   /** All that was drawn, as a file. */
   file(width: number, height: number, title: string): string {
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${n(width)}" height="${n(height)}" ` +
-      `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${SANS}" role="img">` +
-      `<title>${escape(title)}</title>\n${this.parts.join("\n")}\n</svg>\n`
+      `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${SANS}" class="glassgrad-saved" ` +
+      `role="img">` +
+      `<title>${escape(title)}</title>\n<style>@media(prefers-color-scheme:dark){` +
+      `${[...this.dark].join("")}}</style>\n${this.parts.join("\n")}\n</svg>\n`
     );
   }
 }
@@ -266,15 +296,6 @@ function outside(view: Edges, x: number, y: number, step: readonly number[]): bo
     bottom < view.top - far ||
     top > view.bottom + far
   );
-}
-
-function inked(ink: Ink): string {
-  let text = ` fill="${ink.fill ?? "none"}"`;
-  if (ink.stroke) text += ` stroke="${ink.stroke}" stroke-width="${ink.width ?? 1}"`;
-  if (ink.dash) text += ` stroke-dasharray="${ink.dash.join(" ")}"`;
-  if (ink.cap) text += ` stroke-linecap="${ink.cap}"`;
-  if (ink.alpha !== undefined) text += ` opacity="${ink.alpha}"`;
-  return text;
 }
 
 function n(number: number): string {

@@ -2,7 +2,7 @@
 
 import type { App } from "./app";
 import { Appearance } from "./appearance";
-import { drawBox, VISIBLE } from "./boxes";
+import { drawBox, type Look, VISIBLE } from "./boxes";
 import { Cache, type Place } from "./cache";
 import { h } from "./dom";
 import { draw, drawBase, drawOverlay, type View } from "./draw";
@@ -10,6 +10,7 @@ import { pill } from "./fold";
 import type { Rect } from "./layout/plan";
 import { CanvasPen, type Pen } from "./pen";
 import type { Scene } from "./scene";
+import type { Theme } from "./theme";
 import type { Item } from "./tree";
 import { Viewport } from "./viewport";
 
@@ -103,12 +104,17 @@ export class Stage {
     this.began = performance.now();
   }
 
-  /** Draw all of it, as it looks now, with any pen. */
-  drawAll(pen: Pen): void {
+  /** How things look now, in any theme. */
+  look(theme: Theme): Look {
+    return Object.create(this.appearance, { theme: { value: theme } });
+  }
+
+  /** Draw all of it with any pen. */
+  drawAll(pen: Pen, look: Look): void {
     const scene = this.scene!;
     const { appearance } = this;
     const all = { left: 0, top: 0, right: scene.width, bottom: scene.height, scale: 1 };
-    draw(scene, pen, appearance, all, appearance.lit(), appearance.pointed());
+    draw(scene, pen, look, all, appearance.lit(), appearance.pointed());
   }
 
   fit(glide = true): void {
