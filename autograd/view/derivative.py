@@ -208,7 +208,7 @@ class _Writer:
                     ((index, inner),) = gradient.items()
                     parts.setdefault(x, {})[index] = self._says(inner)
                     continue
-                right, target = self._flat(gradient), self._d(x)
+                right, target = self._flat(gradient, [self.place[node]]), self._d(x)
                 text = f"{target} + {grouped(right)}" if x in begun else ast.unparse(right)
                 begun.add(x)
                 told = f"{target} = {text}  # {node.op.name}"
@@ -264,7 +264,7 @@ class _Writer:
                 self.imports["numpy as xp"] = "backends"
         return text
 
-    def _flat(self, node: Any) -> ast.expr:
+    def _flat(self, node: Any, about: list[int]) -> ast.expr:
         """All that a rule recorded as one expression; what is used twice has a line of its own."""
         if not isinstance(node, Node):
             return ast.parse(repr(node), mode="eval").body
@@ -279,7 +279,7 @@ class _Writer:
                 right = self._right(x)
                 if x is not node and (uses[x] > 1 or isinstance(x, Bundle)):
                     name = self._free("t")
-                    self._line(f"{name} = {right}", [])
+                    self._line(f"{name} = {right}", about)
                     right = name
                 self.known[x] = ast.parse(right, mode="eval").body
         return self.known[node]

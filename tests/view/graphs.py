@@ -78,6 +78,13 @@ def broken() -> Tensor:
         return (x.log() * x).sum()
 
 
+def masked() -> Tensor:
+    """The gradient of x is NaN in places, though no value is: 0 · ∞ in the branch not taken."""
+    x = Tensor(np.array([4.0, 0.0, -1.0], dtype="float32"), requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        return autograd.where(x > 0, x.relu().sqrt(), 0.0).sum()
+
+
 def chain(length: int) -> Value:
     """A graph that is only deep."""
     y = Value(1.0, name="x")

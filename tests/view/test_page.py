@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import graphs
@@ -153,6 +154,39 @@ def test_gradients_of_arrays_are_those_of_backward(
     assert len(unknown) < len(found)
 
 
+@pytest.mark.parametrize("graph", [graphs.fan_out, partial(graphs.gpt, 1)])
+def test_the_chain_rule_is_whole(opened: Opened, graph: Callable[[], Node]) -> None:
+    """∂L/∂x = ∂L/∂z · ∂z/∂x; and "+=" from the first contribution on, where there are several."""
+    told = explore(graph())
+    trace = told.traces[0]
+    page = opened(told)
+    page.evaluate("glassgrad.unfoldAll()")
+    signs = set()
+    first = page.evaluate("glassgrad.length") - len(trace.events) + 1
+    for k, event in list(enumerate(trace.events))[-12:]:
+        page.evaluate("at => glassgrad.goto(at)", first + k)
+        shown = page.locator("section.step .symbols").all_inner_texts()
+        assert len(shown) == len(event.parts)
+        for text, part in zip(shown, event.parts, strict=True):
+            left, sign, right = text.partition(" += " if part.of > 1 else " = ")
+            signs.add(sign)
+            one, _, other = right.partition(" · ")
+            end, x = left.split("/")
+            assert one.startswith(f"{end}/")
+            assert other == one.split("/")[1] + "/" + x
+    assert signs == {" = ", " += "}
+
+
+def test_a_constant_is_told_once(opened: Opened) -> None:
+    page = opened(explore(graphs.fan_out()))
+    said = ""
+    while page.evaluate("glassgrad.position < glassgrad.length || !glassgrad.state().stepping"):
+        page.keyboard.press("n")
+        said += page.locator("section.step").inner_text() + "\n"
+    assert "y = 0.1\n" in said
+    assert "0.1 = 0.1" not in said
+
+
 def test_as_scalars_the_gradients_are_the_same(opened: Opened) -> None:
     root = graphs.small()
     told = explore(root)
@@ -193,6 +227,15 @@ def test_the_first_number_that_is_not_finite_is_named(opened: Opened) -> None:
     assert "graphs.py" in banner
     page.locator(".banner button").click()
     assert page.evaluate("glassgrad.state().selected") == culprit
+
+
+def test_an_array_that_is_partly_nan_says_so(opened: Opened) -> None:
+    """Its norm is not that of the finite rest."""
+    page = opened(explore(graphs.masked()))
+    assert gradients(page)["x"] == "nan"
+    assert ">nan</text>" in page.evaluate("glassgrad.svg()")
+    page.evaluate("glassgrad.select('x')")
+    assert "norm nan" in " ".join(page.locator("section.details .datum").last.inner_text().split())
 
 
 def test_odd_arrays(opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -9,7 +10,7 @@ from xml.etree import ElementTree
 import graphs
 import numpy as np
 import pytest
-from conftest import PHONE, Opened, until
+from conftest import LAPTOP, PHONE, Opened, until
 
 from autograd import Tensor, explore
 
@@ -62,10 +63,9 @@ def test_level_by_level(opened: Opened) -> None:
     few = len(visible(page))
     page.get_by_role("button", name="Unfold a level").click()
     until(page, f"glassgrad.state().visible.length > {few}")
-    page.evaluate("glassgrad.foldAll()")
-    least = visible(page)
-    assert len(least) < few
-    page.evaluate("glassgrad.unfoldAll()")
+    page.locator("[aria-label^='Fold a level']").click(modifiers=["Shift"])
+    until(page, f"glassgrad.state().visible.length < {few}")
+    page.get_by_role("button", name="Unfold a level").click(modifiers=["Shift"])
     nodes = page.evaluate("glassgrad.trace.nodes.length")
     until(page, f"glassgrad.state().visible.length >= {nodes}")
 
@@ -186,15 +186,56 @@ def test_the_selected_node_stays_in_sight_of_the_panel(opened: Opened) -> None:
         assert side["y"] <= heading["y"] < side["y"] + side["height"]
 
 
-def test_lines_of_code_and_nodes_know_each_other(opened: Opened) -> None:
+def test_a_line_of_code_leads_to_its_step_and_back(opened: Opened) -> None:
     told = explore(graphs.mlp())
     page = opened(told)
-    lines = told.more["code"]["lines"]
-    row = next(i for i, nodes in enumerate(lines) if nodes)
-    page.locator("section.code .line").nth(row).click()
-    key = told.traces[0].nodes[lines[row][0]].key
-    until(page, f"glassgrad.state().selected === {key!r}")
-    assert "here" in page.locator("section.code .line").nth(row).get_attribute("class")
+    text, about = told.more["code"]["text"].split("\n"), told.more["code"]["lines"]
+    lines = page.locator("section.code .line")
+    keys = [node.key for node in told.traces[0].nodes]
+
+    def row(start: str) -> int:
+        (found,) = [i for i, line in enumerate(text) if line.strip().startswith(start)]
+        return found
+
+    def lit() -> list[int]:
+        found: list[int] = page.evaluate(
+            """[...document.querySelectorAll("section.code .line")].flatMap(
+            (line, i) => line.classList.contains("here") ? [i] : [])"""
+        )
+        return found
+
+    forward, weight = row("v4 = np.tanh"), row("d_layer0_weight =")
+    lines.nth(forward).click()
+    until(page, "glassgrad.state().stepping")
+    assert lit() == [forward]
+    assert "tanh" in page.locator("section.step").inner_text()
+    lines.nth(weight).click()
+    until(page, "glassgrad.position === glassgrad.length")
+    node = about[weight][0]
+    begun = next(i for i, line in enumerate(text) if "ones_like" in line)
+    assert lit() == [i for i in range(begun, len(about)) if about[i][:1] == [node]]
+    page.keyboard.press("Escape")
+    page.evaluate("key => glassgrad.select(key)", keys[about[forward][0]])
+    assert forward in lit()
+
+
+def test_the_code_follows_the_steps_inside_its_panel(opened: Opened) -> None:
+    page = opened(explore(graphs.gpt(2)))
+    code = page.locator("section.code pre")
+    scroll = page.locator(".scroll")
+    page.evaluate("glassgrad.unfoldAll()")
+    page.evaluate("glassgrad.goto(glassgrad.length - 3)")
+    here = page.locator("section.code .here").first
+    top = code.evaluate("pre => pre.scrollTop")
+    assert top > 0
+    box, line = code.bounding_box(), here.bounding_box()
+    assert box["y"] <= line["y"] <= box["y"] + box["height"] - line["height"]
+    assert scroll.evaluate("scroll => scroll.scrollTop") == 0
+    code.evaluate("pre => pre.scrollTop = 7")  # the reader looks elsewhere
+    scroll.evaluate("scroll => scroll.scrollTop = 1e6")
+    code.hover()
+    page.evaluate("glassgrad.previous()")
+    assert code.evaluate("pre => pre.scrollTop") == 7
 
 
 def test_the_source_shows_the_line_itself(opened: Opened) -> None:
@@ -264,6 +305,22 @@ def test_the_drawing_is_downloaded_as_svg(opened: Opened, tmp_path: Path) -> Non
     texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a", "b", "c", "relu", "+"} <= set(texts)
     assert "138.8338" in " ".join(texts)
+    assert {"value", "op", "output"} <= set(texts)
+    assert any(text.startswith("gradient size") for text in texts)
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_the_svg_follows_its_reader(opened: Opened, chosen: bool) -> None:
+    """As the static drawing does: light and dark in one file, whatever the page shows."""
+    page = opened(explore(graphs.masked()), dark=chosen)
+    svg = page.evaluate("glassgrad.svg()")
+    assert {"nan", "gradient nan or ∞", "parameter", "op"} <= set(
+        re.findall(r">([^<>]+)</text>", svg)
+    )
+    paper = """getComputedStyle(document.querySelector("rect")).fill"""
+    file = f"<!doctype html><body>{svg}"
+    seen = [opened(file, dark=dark).evaluate(paper) for dark in (False, True)]
+    assert seen == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
 def test_the_outline_moves_the_drawing_aside_until_somebody_else_has(opened: Opened) -> None:
@@ -295,3 +352,60 @@ def test_nothing_sticks_out_of_the_window(opened: Opened, size: tuple[int, int])
         }).map((each) => each.outerHTML.slice(0, 80))"""
     )
     assert outside == []
+
+
+@pytest.mark.parametrize("zoom", [0.03, 0.25])
+def test_a_step_in_a_large_graph_looks_as_if_all_were_drawn_anew(
+    opened: Opened, zoom: float
+) -> None:
+    """Only the boxes that a step changes are drawn; a change of theme draws everything."""
+    page = opened(explore(graphs.scalar_mlp(4_000)))
+    page.evaluate("glassgrad.unfoldAll()")
+    until(page, "glassgrad.state().visible.length > 5000")
+    page.evaluate("zoom => glassgrad.zoom(zoom / glassgrad.state().zoom)", zoom)
+    page.evaluate("glassgrad.goto(Math.round(glassgrad.length * 0.2))")  # where nothing flows
+    page.wait_for_timeout(1000)
+    pixels = """(() => {
+        const canvas = document.querySelector("canvas.stage");
+        const { width, height } = canvas;
+        const copy = new OffscreenCanvas(width, height).getContext("2d");
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, width, height);
+        const before = window.pixels ?? data;
+        window.pixels = data;
+        return data.reduce((sum, x, i) => sum + (Math.abs(x - before[i]) > 24), 0);
+    })()"""
+    offset = None
+    for _ in range(40):  # until a step moves nothing: what moves is drawn anew once it rests
+        page.evaluate(pixels)
+        before, offset = offset, page.evaluate("glassgrad.next(), glassgrad.state().offset")
+        page.wait_for_timeout(300)
+        if offset == before and page.evaluate(pixels) > 20:
+            break
+    assert offset == before
+    for _ in range(2):
+        page.get_by_role("button", name="Light or dark").click()
+    page.wait_for_timeout(500)
+    assert page.evaluate(pixels) == 0
+
+
+@pytest.mark.parametrize("size", [(1280, 720), LAPTOP, (820, 600), PHONE])
+@pytest.mark.parametrize("graph", [graphs.mlp, graphs.broken])
+def test_at_first_no_panel_covers_the_drawing(
+    opened: Opened, size: tuple[int, int], graph: Any
+) -> None:
+    page = opened(explore(graph()), size)
+    covered = page.evaluate(
+        """(() => {
+        const { zoom, offset: [dx, dy] } = glassgrad.state();
+        const { left, top } = document.querySelector("canvas.stage").getBoundingClientRect();
+        const panels = [...document.querySelectorAll(".legend, .transport, .banner, .side")]
+            .filter((each) => each.checkVisibility()).map((each) => each.getBoundingClientRect());
+        return Object.entries(glassgrad.positions()).filter(([, [u, v]]) => {
+            const [x, y] = [u * zoom + dx + left, v * zoom + dy + top];
+            return panels.some((r) => x + 28 * zoom > r.left && x < r.right
+                && y + 28 * zoom > r.top && y < r.bottom);
+        }).map(([key]) => key);
+        })()"""
+    )
+    assert covered == []

@@ -36,8 +36,7 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
       const gradients: { [key: string]: Num | null } = {};
       graph.nodes.forEach(({ key }, i) => {
         const { value } = timeline.gradient(i, app.position.value);
-        gradients[key] =
-          value === undefined ? null : typeof value === "object" ? norm(value) : value;
+        gradients[key] = value === undefined ? null : norm(value);
       });
       const { x, y, scale } = stage.viewport;
       return {

@@ -180,6 +180,13 @@ export class App {
     this.position.set(Math.max(0, Math.min(timeline.length, position)));
   }
 
+  /** Look at the step of a node at a position, and unfold what hides it. */
+  async visit(node: number, position: number): Promise<void> {
+    const { fold } = this.sheet.value;
+    if (fold.reveal(fold.tree.leaves[node])) await this.arrange();
+    this.step(position);
+  }
+
   stopStepping(): void {
     this.stepping.set(false);
     this.position.set(this.sheet.value.timeline.length);

@@ -195,14 +195,13 @@ export class Appearance implements Look {
 }
 
 function number(x: Stats | Num | undefined): string {
-  return x === undefined ? MISSING : short(isStats(x) ? written(x) : x);
+  return x === undefined ? MISSING : short(isStats(x) ? element(x) : x);
 }
 
 /** What is written of an array: its norm, or of a single element the element itself. */
-function written(x: Stats): Num {
-  const count = x.hist.zero + sum(x.hist.negative) + sum(x.hist.positive);
-  const only = finite(x) && x.min === x.max && count === 1;
-  return only ? x.min : norm(x);
+function element(x: Stats): Num {
+  const only = x.hist.zero + sum(x.hist.negative) + sum(x.hist.positive) === 1;
+  return only && finite(x) ? x.min : norm(x);
 }
 
 function sum(counts: number[]): number {

@@ -55,11 +55,11 @@ export function drawBox(
 }
 
 /** What a tone looks like around a box. */
-function ring(tone: Tone, look: Look): Ink | undefined {
-  const { colours, heat } = look.theme;
+export function ring(tone: Tone, theme: Theme): Ink | undefined {
+  const { colours, heat } = theme;
   if (tone.kind === "hot") return { stroke: heat[tone.heat], width: 3.5 };
   if (tone.kind === "between")
-    return { stroke: diverging(tone.share, 1, look.theme), width: 3.5 };
+    return { stroke: diverging(tone.share, 1, theme), width: 3.5 };
   if (tone.kind === "partial")
     return { stroke: heat[tone.heat] ?? colours.faint, width: 3.5, dash: [9, 6] };
   if (tone.kind === "still")
@@ -68,11 +68,15 @@ function ring(tone: Tone, look: Look): Ink | undefined {
   return undefined;
 }
 
-function border(mark: Mark, look: Look): Ink {
-  const kind = mark.box.kind;
-  const [fill, stroke] = look.theme.kind(kind);
-  const { colours } = look.theme;
-  if (mark.role === "group") return { fill: colours.paper, stroke: colours.tint, width: 1.25 };
+function border(mark: Mark, { theme }: Look): Ink {
+  const { paper, tint } = theme.colours;
+  if (mark.role === "group") return { fill: paper, stroke: tint, width: 1.25 };
+  return plain(mark.box.kind, theme);
+}
+
+/** A kind of box, without a ring. */
+export function plain(kind: string, theme: Theme): Ink {
+  const [fill, stroke] = theme.kind(kind);
   const ink: Ink = { fill, stroke, width: kind === "output" ? 2.25 : 1.25 };
   if (kind === "constant") ink.dash = [4, 3];
   return ink;
@@ -88,7 +92,7 @@ function drawSmall(
 ): void {
   const ink = border(mark, look);
   const radius = scale < VISIBLE ? 0 : (RADIUS[mark.box.kind] ?? 8);
-  const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look);
+  const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look.theme);
   const pale = look.pale(mark);
   const around: Ink = worth
     ? {
@@ -159,7 +163,7 @@ function drawMark(
     pen.rect(x + 4, y + 4, width, height, radius, { ...base, alpha: 0.55 });
   if (mark.role === "op" && look.culprit(mark)) base.fill = base.stroke = theme.colours.alarm;
   if (active && mark.role === "op") base.fill = base.stroke = theme.colours.back;
-  const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look);
+  const worth = mark.role === "op" ? undefined : ring(look.tone(mark), look.theme);
   if (worth?.dash) pen.rect(x, y, width, height, radius, { fill: base.fill });
   if (pale)
     pen.rect(x, y, width, height, radius, {

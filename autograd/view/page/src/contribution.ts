@@ -2,6 +2,7 @@
 
 import type { App } from "./app";
 import { h } from "./dom";
+import type { Graph } from "./graph";
 import { heatKey, heatmap, most } from "./heatmap";
 import { dimensions, isStats, long, MISSING, norm, ordinal } from "./numbers";
 import { formula, itemLink, pretty } from "./parts";
@@ -12,7 +13,6 @@ export function contribution(app: App, event: Event, part: Part): HTMLElement {
   const { graph, timeline } = app.sheet.value;
   const op = graph.op(event.node);
   const rule = op?.rules[part.position] ?? op?.rules.at(-1);
-  const z = graph.partial(event.node);
   const { before, after } = timeline.around(part);
   const box = h("div", { class: "equation" });
   const scalar = part.local !== undefined && part.value !== undefined && !isStats(part.value);
@@ -26,8 +26,7 @@ export function contribution(app: App, event: Event, part: Part): HTMLElement {
         itemLink(app, app.sheet.value.fold.tree.leaves[part.input], graph.partial(part.input)),
       ),
       h("b", {}, part.of > 1 ? " += " : " = "),
-      z,
-      scalar ? ` · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}` : "",
+      `${graph.partial(event.node)} · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}`,
     ),
   );
   const arriving = graph.nodes[event.node].grad;
@@ -69,11 +68,11 @@ function meaning(app: App, event: Event, rule: string): HTMLElement[] {
   const found: [string, string][] = [];
   if (words.has("g")) found.push(["g", graph.partial(event.node)]);
   if (words.has("z"))
-    found.push(["z", said(graph.titles[event.node], graph.nodes[event.node].data)]);
+    found.push(["z", said(graph, event.node)]);
   op.inputs.forEach((name, k) => {
     const x = graph.inputs(event.node)[k];
     if (words.has(name) && x !== undefined && name !== graph.titles[x])
-      found.push([name, said(graph.titles[x], graph.nodes[x].data)]);
+      found.push([name, said(graph, x)]);
   });
   return found.length
     ? [
@@ -86,8 +85,15 @@ function meaning(app: App, event: Event, rule: string): HTMLElement[] {
     : [];
 }
 
-function said(name: string, data: Stats | Num | undefined): string {
-  return data === undefined || isStats(data) ? name : `${name} = ${long(data)}`;
+function said(graph: Graph, i: number): string {
+  return graph.titles[i] + worth(graph, i);
+}
+
+/** The number that a node is, unless its title says it already. */
+export function worth(graph: Graph, i: number): string {
+  const { kind, name, data } = graph.nodes[i];
+  const told = kind === "constant" && !name;
+  return data === undefined || isStats(data) || told ? "" : ` = ${long(data)}`;
 }
 
 /** Heat maps of what arrives, what is added, and the sum, on one scale. */
@@ -145,5 +151,5 @@ function fields(
 
 /** A number, or an array's norm. */
 export function plainly(x: Stats | Num | undefined): string {
-  return x === undefined ? MISSING : long(isStats(x) ? norm(x) : x);
+  return x === undefined ? MISSING : long(norm(x));
 }

@@ -73,7 +73,8 @@ function overview(app: App): HTMLElement[] {
     h(
       "p",
       { class: "hint" },
-      "Click a box to see what it holds. Double click a module to unfold it, a frame to fold it. ",
+      "Click a box to see what it holds. Double click a module to unfold it, a frame to fold it; ",
+      "the buttons above do it level by level, with shift all at once. ",
       h("kbd", {}, "/"),
       " searches, ",
       h("kbd", {}, "n"),

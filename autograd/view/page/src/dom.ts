@@ -34,7 +34,12 @@ export function s(
 }
 
 /** A button that shows a drawn sign and says what it does. */
-export function button(sign: string, says: string, press: () => void, more: Attributes = {}) {
+export function button(
+  sign: string,
+  says: string,
+  press: (event: MouseEvent) => void,
+  more: Attributes = {},
+) {
   const element = h("button", { type: "button", "aria-label": says, title: says, ...more });
   element.addEventListener("click", press);
   if (sign in SIGNS) element.append(icon(sign));

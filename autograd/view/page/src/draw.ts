@@ -2,15 +2,11 @@
 
 import { drawBox, type Look, RADIUS, READABLE, VISIBLE } from "./boxes";
 import type { Rect } from "./layout/plan";
-import { arrival, type Ink, type Pen, type Tip } from "./pen";
+import { arrival, type Edges, type Ink, type Pen, type Tip } from "./pen";
 import type { Line, Mark, Plate, Scene } from "./scene";
 import { fit, SIZE } from "./text";
 
-export interface View {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
+export interface View extends Edges {
   /** Pixels of the screen per px of the drawing. */
   scale: number;
   /** Of boxes on their way from an earlier place: where, and how far they have come, 0 … 1. */
@@ -48,10 +44,13 @@ export function drawBase(scene: Scene, pen: Pen, look: Look, view: View): number
     lines.map(({ route }) => route),
     ink,
     scale < STRAIGHT,
+    view,
   );
   if (scale >= VISIBLE && come === 1)
     pen.tips(
-      lines.map(({ route }) => tip(route)),
+      lines
+        .map(({ route }) => tip(route))
+        .filter(([x, y]) => x > left - 8 && x < right + 8 && y > top - 8 && y < bottom + 8),
       line,
     );
   const marks = come < 1 ? scene.marks.values() : scene.marksIn(left, top, right, bottom);

@@ -32,7 +32,8 @@ export class Graph {
   }
 
   private constant(node: TraceNode): string {
-    return typeof node.data === "number" ? String(node.data) : "constant";
+    const { data } = node;
+    return typeof data === "number" ? String(Number(data.toPrecision(6))) : "constant";
   }
 
   inputs(i: number): number[] {

@@ -85,6 +85,10 @@ async function start(): Promise<void> {
   const made = api(app, stage, window.glassgrad?.ready);
   const recorded = app.payload.run ?? app.payload.live;
   const more = recorded && window.glassgradReplay?.({ app, field, side, bar: top });
+  const below = () => {
+    const panels = [...field.querySelectorAll<HTMLElement>(".legend, .transport")];
+    return Math.min(...panels.map((panel) => panel.offsetTop || Infinity), field.clientHeight);
+  };
   const margins = () => {
     const wide = field.clientWidth > NARROW;
     const legends = [...field.querySelectorAll<HTMLElement>(".legend")];
@@ -95,7 +99,7 @@ async function start(): Promise<void> {
     Object.assign(stage.viewport.margins, {
       left: open && wide ? outline.element.offsetWidth : 0,
       right: wide ? side.offsetWidth : 0,
-      bottom: wide ? 72 : field.clientHeight - side.offsetTop,
+      bottom: field.clientHeight - (wide ? below() : side.offsetTop),
       top: Math.max(
         ...(wide ? [] : legends.map((each) => each.offsetTop + each.offsetHeight)),
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
@@ -155,12 +159,18 @@ function bar(app: App, stage: Stage, search: Search, outline: Outline): HTMLElem
     h(
       "div",
       { class: "tools" },
-      button("unfold", "Unfold a level", () => void app.refold((fold) => fold.level()), {
-        class: "roomy",
-      }),
-      button("fold", "Fold a level", () => void app.refold((fold) => fold.unlevel()), {
-        class: "roomy",
-      }),
+      button(
+        "unfold",
+        "Unfold a level (with shift: all)",
+        ({ shiftKey }) => void app.refold((fold) => (shiftKey ? fold.all(true) : fold.level())),
+        { class: "roomy" },
+      ),
+      button(
+        "fold",
+        "Fold a level (with shift: all)",
+        ({ shiftKey }) => void app.refold((fold) => (shiftKey ? fold.all(false) : fold.unlevel())),
+        { class: "roomy" },
+      ),
       button("fit", "Fit to the window (0)", () => stage.fit()),
       button(
         "save",

@@ -83,15 +83,15 @@ export function isStats(x: Stats | Num | undefined): x is Stats {
   return typeof x === "object";
 }
 
-/** The norm of an array, all of it: the trace's own leaves out what is not finite. */
-export function norm(x: Stats): Num {
-  return x.nan ? "nan" : x.inf ? "inf" : x.norm;
+/** What is said of data or a gradient in one number: an array's norm, which is nan or ∞ where an
+ * element is, though `x.norm` is that of the finite ones. */
+export function norm(x: Stats | Num): Num {
+  return !isStats(x) ? x : x.nan ? "nan" : x.inf ? "inf" : x.norm;
 }
 
 /** The size of data or of a gradient: a number's absolute value, an array's norm. */
 export function size(x: Stats | Num | undefined): number | null {
-  if (x === undefined) return null;
-  return Math.abs(float(isStats(x) ? norm(x) : x));
+  return x === undefined ? null : Math.abs(float(norm(x)));
 }
 
 export function finite(x: Stats | Num | undefined): boolean {

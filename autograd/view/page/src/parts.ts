@@ -4,7 +4,7 @@ import type { App } from "./app";
 import { h, s } from "./dom";
 import { heatKey, heatmap, most } from "./heatmap";
 import { histogram } from "./histogram";
-import { dimensions, float, isStats, long, percent, short } from "./numbers";
+import { dimensions, isStats, long, norm, percent, short } from "./numbers";
 import type { Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
@@ -59,12 +59,12 @@ export function datum(app: App, x: Stats | Num, says: string): HTMLElement {
     );
   const single = x.hist.zero + total(x.hist.negative) + total(x.hist.positive) + bad === 1;
   if (single) {
-    box.append(h("p", { class: "number big" }, long(bad ? x.norm : x.min)));
+    box.append(h("p", { class: "number big" }, long(bad ? norm(x) : x.min)));
     return box;
   }
   box.append(
     facts([
-      [bad ? "finite norm" : "norm", num(x.norm)],
+      [bad ? "finite norm" : "norm", long(x.norm)],
       ["mean ± std", `${short(x.mean)} ± ${short(x.std)}`],
       ["range", `${short(x.min)} … ${short(x.max)}`],
       ["zeros", percent(x.zeros)],
@@ -76,10 +76,6 @@ export function datum(app: App, x: Stats | Num, says: string): HTMLElement {
   if (!limit) return box;
   box.append(heatKey(limit, theme), histogram(x.hist, `${says}: how many elements of which size`));
   return box;
-}
-
-function num(x: Num): string {
-  return Number.isFinite(float(x)) ? long(x) : short(x);
 }
 
 function total(counts: number[]): number {

@@ -21,10 +21,18 @@ export interface Curve {
 
 export type Tip = readonly [x: number, y: number, angle: number];
 
+export interface Edges {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 export interface Pen {
   rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void;
-  /** Many curves in one ink; far from the eye `straight` ones will do. */
-  curves(curves: Curve[], ink: Ink, straight?: boolean): void;
+  /** Many curves in one ink; far from the eye `straight` ones will do, and pieces outside of `view`
+   * may be left out. */
+  curves(curves: Curve[], ink: Ink, straight?: boolean, view?: Edges): void;
   /** Tips of arrows that end at (x, y), pointing along the angle. */
   tips(tips: Tip[], colour: string): void;
   /** Text at half its height on y. */
@@ -95,7 +103,7 @@ export class CanvasPen implements Pen {
     context.globalAlpha = 1;
   }
 
-  curves(curves: Curve[], ink: Ink, straight = false): void {
+  curves(curves: Curve[], ink: Ink, straight = false, view?: Edges): void {
     const { context } = this;
     context.globalAlpha = ink.alpha ?? 1;
     this.prepare(ink);
@@ -103,10 +111,21 @@ export class CanvasPen implements Pen {
       context.beginPath();
       for (let i = begin; i < Math.min(begin + BATCH, curves.length); i++) {
         const { start, steps } = curves[i];
-        context.moveTo(start[0], start[1]);
+        let [x, y] = start;
+        let down = false;
         for (const step of steps) {
+          const [fromX, fromY] = [x, y];
+          x = step[step.length - 2];
+          y = step[step.length - 1];
+          // a very long path is slow, even where nothing of it is seen
+          if (view && outside(view, fromX, fromY, step)) {
+            down = false;
+            continue;
+          }
+          if (!down) context.moveTo(fromX, fromY);
+          down = true;
           if (straight || step.length === 2)
-            context.lineTo(step[step.length - 2], step[step.length - 1]);
+            context.lineTo(x, y);
           else context.bezierCurveTo(step[0], step[1], step[2], step[3], step[4], step[5]);
         }
       }
@@ -164,13 +183,17 @@ export class CanvasPen implements Pen {
   end(): void {}
 }
 
+/** Draws a file; a colour "light|dark" follows its reader's setting. */
 export class SvgPen implements Pen {
   readonly parts: string[] = [];
+  /** What the dark page has otherwise: rules over the attributes, which are for the light one. */
+  private readonly dark = new Set<string>();
 
   rect(x: number, y: number, width: number, height: number, radius: number, ink: Ink): void {
     const r = Math.min(radius, width / 2, height / 2);
     this.parts.push(
-      `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" rx="${n(r)}"${inked(ink)}/>`,
+      `<rect x="${n(x)}" y="${n(y)}" width="${n(width)}" height="${n(height)}" rx="${n(r)}"` +
+        `${this.inked(ink)}/>`,
     );
   }
 
@@ -178,7 +201,7 @@ export class SvgPen implements Pen {
     for (const { start, steps } of curves) {
       let d = `M${n(start[0])} ${n(start[1])}`;
       for (const step of steps) d += (step.length === 2 ? "L" : "C") + step.map(n).join(" ");
-      this.parts.push(`<path d="${d}"${inked({ ...ink, fill: "none" })}/>`);
+      this.parts.push(`<path d="${d}"${this.inked({ ...ink, fill: "none" })}/>`);
     }
   }
 
@@ -186,7 +209,7 @@ export class SvgPen implements Pen {
     for (const [x, y, angle] of tips) {
       const turn = `translate(${n(x)} ${n(y)}) rotate(${n((angle * 180) / Math.PI)})`;
       this.parts.push(
-        `<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z" fill="${colour}" transform="${turn}"/>`,
+        `<path d="M-6.5-3.1.2 0-6.5 3.1-4.9 0z"${this.coloured({ fill: colour })} transform="${turn}"/>`,
       );
     }
   }
@@ -204,7 +227,7 @@ export class SvgPen implements Pen {
     const family = role === "number" ? ` font-family="${MONO}"` : "";
     this.parts.push(
       `<text x="${n(x)}" y="${n(y + MIDDLE * size)}" font-size="${size}" text-anchor="${anchor}"` +
-        ` fill="${colour}"${bold}${family}>${escape(text)}</text>`,
+        `${this.coloured({ fill: colour })}${bold}${family}>${escape(text)}</text>`,
     );
   }
 
@@ -221,23 +244,58 @@ export class SvgPen implements Pen {
     this.parts.push(`<g transform="translate(${n(x)} ${n(y)})">`);
   }
 
+  private inked(ink: Ink): string {
+    let text = this.coloured({ fill: ink.fill ?? "none", stroke: ink.stroke });
+    if (ink.stroke) text += ` stroke-width="${ink.width ?? 1}"`;
+    if (ink.dash) text += ` stroke-dasharray="${ink.dash.join(" ")}"`;
+    if (ink.cap) text += ` stroke-linecap="${ink.cap}"`;
+    if (ink.alpha !== undefined) text += ` opacity="${ink.alpha}"`;
+    return text;
+  }
+
+  private coloured(inks: { fill: string; stroke?: string }): string {
+    let text = "";
+    const classes = [];
+    for (const [what, colour] of Object.entries(inks)) {
+      if (!colour) continue;
+      const [light, dark] = colour.split("|");
+      text += ` ${what}="${light}"`;
+      if (!dark) continue;
+      const name = (what[0] + light + dark).replaceAll("#", "-");
+      this.dark.add(`.glassgrad-saved .${name}{${what}:${dark}}`);
+      classes.push(name);
+    }
+    return classes.length ? `${text} class="${classes.join(" ")}"` : text;
+  }
+
   /** All that was drawn, as a file. */
   file(width: number, height: number, title: string): string {
     return (
       `<svg xmlns="http://www.w3.org/2000/svg" width="${n(width)}" height="${n(height)}" ` +
-      `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${SANS}" role="img">` +
-      `<title>${escape(title)}</title>\n${this.parts.join("\n")}\n</svg>\n`
+      `viewBox="0 0 ${n(width)} ${n(height)}" font-family="${SANS}" class="glassgrad-saved" ` +
+      `role="img">` +
+      `<title>${escape(title)}</title>\n<style>@media(prefers-color-scheme:dark){` +
+      `${[...this.dark].join("")}}</style>\n${this.parts.join("\n")}\n</svg>\n`
     );
   }
 }
 
-function inked(ink: Ink): string {
-  let text = ` fill="${ink.fill ?? "none"}"`;
-  if (ink.stroke) text += ` stroke="${ink.stroke}" stroke-width="${ink.width ?? 1}"`;
-  if (ink.dash) text += ` stroke-dasharray="${ink.dash.join(" ")}"`;
-  if (ink.cap) text += ` stroke-linecap="${ink.cap}"`;
-  if (ink.alpha !== undefined) text += ` opacity="${ink.alpha}"`;
-  return text;
+/** Whether a piece from (x, y) lies on the far side of an edge. */
+function outside(view: Edges, x: number, y: number, step: readonly number[]): boolean {
+  let [left, right, top, bottom] = [x, x, y, y];
+  for (let i = 0; i < step.length; i += 2) {
+    left = Math.min(left, step[i]);
+    right = Math.max(right, step[i]);
+    top = Math.min(top, step[i + 1]);
+    bottom = Math.max(bottom, step[i + 1]);
+  }
+  const far = 8;
+  return (
+    right < view.left - far ||
+    left > view.right + far ||
+    bottom < view.top - far ||
+    top > view.bottom + far
+  );
 }
 
 function n(number: number): string {

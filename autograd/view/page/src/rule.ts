@@ -1,9 +1,9 @@
 /** The panel of a step: the chain rule with the numbers of this graph. */
 
 import type { App } from "./app";
-import { contribution, plainly } from "./contribution";
+import { contribution, plainly, worth } from "./contribution";
 import { button, h } from "./dom";
-import { counted, dimensions, isStats, long, norm, short } from "./numbers";
+import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
 import { link } from "./parts";
 import type { Event, Num, Stats } from "./trace";
 import type { Item } from "./tree";
@@ -98,7 +98,7 @@ function head(text: string | Node, ...more: (Node | null)[]): HTMLElement {
 function seed(grad: Stats | Num | undefined): string {
   if (grad === undefined) return "1";
   if (!isStats(grad)) return long(grad);
-  return grad.min === grad.max ? long(grad.max) : `norm ${long(norm(grad))}`;
+  return finite(grad) && grad.min === grad.max ? long(grad.max) : `norm ${long(norm(grad))}`;
 }
 
 function folded(app: App, item: Item, phase: string, close: HTMLElement): HTMLElement[] {
@@ -134,7 +134,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
   const given = h("p", { class: "given" });
   (each.inputs ?? []).forEach((x, k) => {
     const name = op?.inputs[k] ?? op?.inputs.at(-1)?.replace("*", "") ?? "";
-    const { data } = graph.nodes[x];
+    const { shape } = graph.nodes[x];
     given.append(
       h(
         "span",
@@ -142,9 +142,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
         name,
         " = ",
         link(app, x),
-        numbers && data !== undefined
-          ? ` = ${plainly(data)}`
-          : ` ${dimensions(graph.nodes[x].shape)}`,
+        worth(graph, x) || (shape?.length ? ` ${dimensions(shape)}` : ""),
       ),
     );
   });

@@ -2,18 +2,22 @@
 
 import type { App } from "./app";
 import { Appearance } from "./appearance";
-import { Cache } from "./cache";
+import { drawBox, type Look, VISIBLE } from "./boxes";
+import { Cache, type Place } from "./cache";
 import { h } from "./dom";
 import { draw, drawBase, drawOverlay, type View } from "./draw";
+import { pill } from "./fold";
 import type { Rect } from "./layout/plan";
 import { CanvasPen, type Pen } from "./pen";
 import type { Scene } from "./scene";
+import type { Theme } from "./theme";
 import type { Item } from "./tree";
 import { Viewport } from "./viewport";
 
 const GLIDE = 240; // ms in which boxes move to their new places
 const MANY = 1500; // boxes, from which on they do not glide
 const NARROW = 760; // px, up to which boxes are brought near while stepping
+const MOST = 100; // boxes, up to which only those are drawn anew that a step changes
 const SPEED = 40; // px per second at which gradients flow
 
 export class Stage {
@@ -29,6 +33,7 @@ export class Stage {
   private last = 0;
   private readonly cache: Cache;
   private fitted = false;
+  private position = 0;
   private readonly appearance: Appearance;
 
   constructor(private readonly app: App) {
@@ -45,11 +50,12 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     app.go = (item) => this.reveal(item);
     app.scene.watch((scene) => this.show(scene));
-    for (const signal of [app.position, app.measure, app.overlay, app.sheet, app.stepping] as {
+    for (const signal of [app.measure, app.overlay, app.sheet, app.themes.signal] as {
       watch(f: () => void): void;
     }[])
       signal.watch(() => this.refresh());
-    app.themes.signal.watch(() => this.refresh());
+    app.position.watch(() => this.advance());
+    app.stepping.watch(() => this.follow());
     for (const signal of [app.selected, app.hovered] as { watch(f: () => void): void }[])
       signal.watch(() => this.ask());
   }
@@ -98,12 +104,17 @@ export class Stage {
     this.began = performance.now();
   }
 
-  /** Draw all of it, as it looks now, with any pen. */
-  drawAll(pen: Pen): void {
+  /** How things look now, in any theme. */
+  look(theme: Theme): Look {
+    return Object.create(this.appearance, { theme: { value: theme } });
+  }
+
+  /** Draw all of it with any pen. */
+  drawAll(pen: Pen, look: Look): void {
     const scene = this.scene!;
     const { appearance } = this;
     const all = { left: 0, top: 0, right: scene.width, bottom: scene.height, scale: 1 };
-    draw(scene, pen, appearance, all, appearance.lit(), appearance.pointed());
+    draw(scene, pen, look, all, appearance.lit(), appearance.pointed());
   }
 
   fit(glide = true): void {
@@ -129,9 +140,39 @@ export class Stage {
 
   // --- drawing ---
 
-  /** What is known has changed. */
+  /** All may look different. */
   private refresh(): void {
     this.cache.forget();
+    this.follow();
+  }
+
+  /** What is known of some nodes has changed: draw those anew that show them. */
+  private advance(): void {
+    const { app, scene } = this;
+    const { fold, timeline } = app.sheet.value;
+    const nodes = scene && timeline.between(this.position, app.position.value);
+    const onward = app.position.value > this.position;
+    this.position = app.position.value;
+    this.follow();
+    const items = new Set(nodes?.map((node) => fold.shown(node)));
+    const far = this.cache.scale < VISIBLE;
+    if (!scene || !nodes || items.size > MOST || (far && !onward)) return this.cache.forget();
+    const marks = [...items].flatMap((item) =>
+      [item.key, pill(item.key)].flatMap((key) => scene.marks.get(key) ?? []),
+    );
+    const { appearance } = this;
+    this.cache.patch(marks, devicePixelRatio || 1, (on, view, mark) => {
+      const pen = new CanvasPen(on);
+      if (!far) this.paper(on);
+      this.aim(on, view);
+      // from afar what becomes known covers what was there, and thousands of lines lie below it
+      if (far) drawBox(scene, mark, mark.rect, pen, appearance, view.scale);
+      else drawBase(scene, pen, appearance, view);
+    });
+  }
+
+  /** Show what happens at this step. */
+  private follow(): void {
     this.appearance.refresh(this.scene);
     const { happening } = this.appearance;
     const rect = happening && this.scene?.rectOf(happening);
@@ -151,29 +192,14 @@ export class Stage {
   private paint(now: number): void {
     const { context, viewport, canvas, scene } = this;
     const ratio = devicePixelRatio || 1;
-    const theme = this.app.themes.signal.value;
     const gap = now - this.last;
     if (gap > 0 && gap < 250) this.frames.fps += (1000 / gap - this.frames.fps) * 0.1;
     this.last = now;
     this.frames.count++;
     const { appearance } = this;
     appearance.moved = (now / 1000) * SPEED;
-    const paper = (on: CanvasRenderingContext2D) => {
-      on.setTransform(1, 0, 0, 1, 0, 0);
-      on.fillStyle = theme.colours.paper;
-      on.fillRect(0, 0, canvas.width, canvas.height);
-    };
     const place = { x: viewport.x, y: viewport.y, scale: viewport.scale };
-    const aim = (on: CanvasRenderingContext2D) =>
-      on.setTransform(
-        ratio * place.scale,
-        0,
-        0,
-        ratio * place.scale,
-        ratio * place.x,
-        ratio * place.y,
-      );
-    if (!scene) return paper(context);
+    if (!scene) return this.paper(context);
     const [left, top] = viewport.world(0, 0);
     const [right, bottom] = viewport.world(canvas.clientWidth, canvas.clientHeight);
     const view: View = { left, top, right, bottom, scale: viewport.scale };
@@ -183,17 +209,29 @@ export class Stage {
       view.from = this.from;
       if (t === 1) this.from = undefined;
     }
-    paper(context);
+    this.paper(context);
     const moving = view.come !== undefined && view.come < 1;
     if (moving || !this.cache.show(context, place, ratio)) {
-      aim(context);
+      this.aim(context, place);
       const things = drawBase(scene, this.pen, appearance, view);
       if (!moving) this.cache.keep(canvas, place, things);
     }
-    aim(context);
+    this.aim(context, place);
     if (!moving)
       drawOverlay(scene, this.pen, appearance, view, appearance.lit(), appearance.pointed());
     if (this.from || (appearance.flows && !viewport.reduced)) this.ask();
+  }
+
+  private paper(on: CanvasRenderingContext2D): void {
+    on.setTransform(1, 0, 0, 1, 0, 0);
+    on.fillStyle = this.app.themes.signal.value.colours.paper;
+    on.fillRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  /** From now on draw in px of the drawing. */
+  private aim(on: CanvasRenderingContext2D, { x, y, scale }: Place): void {
+    const zoom = (devicePixelRatio || 1) * scale;
+    on.setTransform(zoom, 0, 0, zoom, (zoom / scale) * x, (zoom / scale) * y);
   }
 
   // --- pointing ---

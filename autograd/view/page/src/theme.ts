@@ -55,14 +55,29 @@ export class Themes {
     this.signal.set(theme);
   }
 
-  private make(dark: boolean): Theme {
-    const colours = dark ? this.palette.dark : this.palette.light;
-    const kinds = new Map<string, [string, string, string]>();
-    for (const [name, value] of Object.entries(colours)) {
-      const parts = value.split(" ");
-      if (parts.length === 3) kinds.set(name, parts as [string, string, string]);
-    }
-    const heat = dark ? this.palette.heat.dark : this.palette.heat.light;
-    return { dark, colours, heat, kind: (kind) => kinds.get(kind)! };
+  /** Both at once, for a file that follows its reader's setting: each colour as "light|dark". */
+  get both(): Theme {
+    const { light, dark, heat } = this.palette;
+    const pair = (a: string, b: string) =>
+      a.split(" ").map((colour, i) => `${colour}|${b.split(" ")[i]}`).join(" ");
+    const colours: Colours = {};
+    for (const name of Object.keys(light)) colours[name] = pair(light[name], dark[name]);
+    return themed(colours, heat.light.map((colour, i) => pair(colour, heat.dark[i])), false);
   }
+
+  private make(dark: boolean): Theme {
+    const { palette } = this;
+    return dark
+      ? themed(palette.dark, palette.heat.dark, true)
+      : themed(palette.light, palette.heat.light, false);
+  }
+}
+
+function themed(colours: Colours, heat: string[], dark: boolean): Theme {
+  const kinds = new Map<string, [string, string, string]>();
+  for (const [name, value] of Object.entries(colours)) {
+    const parts = value.split(" ");
+    if (parts.length === 3) kinds.set(name, parts as [string, string, string]);
+  }
+  return { dark, colours, heat, kind: (kind) => kinds.get(kind)! };
 }

@@ -25,6 +25,8 @@ export type Moment =
   | { phase: "seed"; node: number }
   | { phase: "backward"; node: number; event: Event };
 
+/** Over so many steps it is not followed what has changed. */
+const FEW = 300;
 const NOTHING: Gradient = { state: "none", nth: 0, of: 0 };
 
 export class Timeline {
@@ -73,6 +75,11 @@ export class Timeline {
     return this.step.get(node) ?? this.arrivals[node].at(-1)?.at ?? this.computed[node];
   }
 
+  /** The position at which a node has its data. */
+  forwardOf(node: number): number {
+    return this.computed[node];
+  }
+
   /** What happens at a position; the last one stands for all behind it. */
   at(position: number): Moment {
     position = Math.min(position, this.length);
@@ -81,6 +88,23 @@ export class Timeline {
     if (position === this.seed) return { phase: "seed", node: this.graph.trace.root! };
     const event = this.events[position - this.seed - 1];
     return { phase: "backward", node: event.node, event };
+  }
+
+  /** The nodes of which something else is known at one position than at another; null where that may
+   * be any. */
+  between(one: number, other: number): number[] | null {
+    const [from, to] = one < other ? [one, other] : [other, one];
+    if (to >= this.length || to - from > FEW) return null;
+    const found: number[] = [];
+    for (let at = from + 1; at <= to; at++) {
+      const moment = this.at(at);
+      if (moment.phase === "backward") found.push(...moment.event.parts.map(({ input }) => input));
+      else if (moment.phase !== "start") {
+        found.push(moment.node);
+        if (this.graph.nodes[moment.node].parts) found.push(...this.graph.readers[moment.node]);
+      }
+    }
+    return found;
   }
 
   isComputed(node: number, position: number): boolean {
