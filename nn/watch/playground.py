@@ -246,7 +246,10 @@ class Playground:
                 continue
             begun = perf_counter()
             for _ in range(max(1, round(self.settings.speed * TICK))):
-                self.train()
+                with self.news:  # a pause, or a new beginning, is not trained over
+                    if not self.running:
+                        break
+                    self.train()
                 if perf_counter() - begun > TICK:
                     break
             learned = perf_counter()

@@ -136,6 +136,25 @@ def test_fingers_pan_and_tap(opened: Opened) -> None:
     assert heading["y"] < PHONE[1]
 
 
+def test_on_a_phone_the_step_is_seen_above_the_sheet(opened: Opened) -> None:
+    page = opened(explore(graphs.cnn()), PHONE)
+    page.evaluate("glassgrad.goto(glassgrad.length - 2)")
+    page.wait_for_timeout(500)
+    x, y = page.evaluate(
+        """(() => {
+        const { node } = glassgrad.trace.events.at(-3);
+        const [u, v] = glassgrad.positions()[`${glassgrad.trace.nodes[node].key} op`];
+        const { zoom, offset: [dx, dy] } = glassgrad.state();
+        const { left, top } = document.querySelector("canvas.stage").getBoundingClientRect();
+        return [u * zoom + dx + left, v * zoom + dy + top];
+        })()"""
+    )
+    legend = page.locator(".legend").bounding_box()
+    sheet = page.locator("aside.side").bounding_box()
+    assert 0 < x < PHONE[0]
+    assert legend["y"] + legend["height"] < y < sheet["y"]
+
+
 def test_a_page_shows_itself_in_a_notebook(opened: Opened) -> None:
     shown: str = explore(graphs.fan_out())._repr_html_()
     page = opened(f"<!doctype html><title>notebook</title><p>Out[1]:</p>{shown}")

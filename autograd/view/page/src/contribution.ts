@@ -135,7 +135,7 @@ function fields(
           h(
             "span",
             { class: "number" },
-            `${isStats(x) && shapes[k]?.length ? "norm " : ""}${plainly(x)}`,
+            `${isStats(x) ? "norm " : ""}${plainly(x)}`,
           ),
         ),
         previews[k] ? heatmap(previews[k]!, theme, limit, label, 250) : null,

@@ -116,7 +116,11 @@ async function start(): Promise<void> {
     side.lift();
     setTimeout(() => stage.reveal(item, false), SETTLED);
   });
-  app.stepping.watch((stepping) => stepping && side.lift());
+  app.stepping.watch((stepping) => {
+    if (!stepping) return;
+    side.lift();
+    setTimeout(() => stage.follow(), SETTLED); // the sheet may lie over what happens
+  });
   window.glassgrad = Object.assign(made, more);
   let room = NARROWEST;
   app.sheet.watch(() => (room = stage.viewport.room / COMFORT));

@@ -146,6 +146,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
       ),
     );
   });
+  if (each.params) given.append(h("span", {}, each.params));
   return [
     head("forward", close),
     h(
@@ -182,7 +183,7 @@ function backward(app: App, event: Event, close: HTMLElement): HTMLElement[] {
         { class: "number" },
         graph.nodes[event.node].parts
           ? "in its parts"
-          : `${isStats(arriving) && graph.nodes[event.node].shape?.length ? "norm " : ""}${plainly(arriving)}`,
+          : `${isStats(arriving) ? "norm " : ""}${plainly(arriving)}`,
       ),
     ),
   ];

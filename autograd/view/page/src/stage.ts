@@ -172,7 +172,7 @@ export class Stage {
   }
 
   /** Show what happens at this step. */
-  private follow(): void {
+  follow(): void {
     this.appearance.refresh(this.scene);
     const { happening } = this.appearance;
     const rect = happening && this.scene?.rectOf(happening);
