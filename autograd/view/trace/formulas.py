@@ -33,7 +33,6 @@ PAPER: dict[str, list[str | None]] = {
     "mean": ["g / size(x) * size(z)"],
     "var": ["g * 2 * (x - mean(x)) / (size(x) / size(z) - ddof)"],
     "concatenate": ["the part of g that came from it"],
-    "part": ["g, in its place among the results"],
     "part": ["g, for this one of the results"],
     "dot": ["g, times the other factor: x for a weight w, w for an input x, 1 for b"],
     "max": ["where(x == z, g, 0), shared where several are largest"],
