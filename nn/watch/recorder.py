@@ -45,7 +45,7 @@ class Record(Callback, Run):
     and of each parameter the norms of weight and gradient, which share of the gradient is exactly
     0, and how large the step was that the optimizer really made, by the size of the weight.
     Histograms, and probes of the whole graph (see `probe`), come with as many frames as their
-    time allows: a twentieth of the training's is the limit for all that is recorded.
+    time allows: see `budget`.
 
     Frames are kept in memory, or in a `folder`, in which they survive the process; a training that
     goes on (`fit(resume=True)`) goes on there.  `filter` chooses parameters.  There are at most
@@ -281,7 +281,7 @@ class Record(Callback, Run):
         begun = perf_counter()
         self.probe.begin(loss)
         self._write_header()
-        self.budget.spent["probes"] += perf_counter() - begun
+        self.budget.spent["graph"] += perf_counter() - begun
 
     def _without_probes(self, error: Exception) -> None:
         """No reason to lose a training."""
