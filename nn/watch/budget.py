@@ -13,8 +13,8 @@ what a step may take longer that leaves its gradients."""
 
 FLOOR, APART = 0.1, 10
 """Seconds that a training may spend on each of histograms and probes whatever it takes itself: one
-of a second, too, is looked at closely.  Each waits ten times as long as the one before took; a probe
-also a tenth of the time so far, so that the few there are do not all come at the beginning."""
+of a second, too, is looked at closely.  Each waits ten times as long as the one before took, and a
+probe also a tenth of the time so far: the few there are shall not all come at the beginning."""
 
 
 class Budget:
