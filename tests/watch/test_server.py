@@ -319,19 +319,29 @@ def serve_folder(folder: Path) -> Server:
 
 def test_the_command_follows_a_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "nn.cli", "watch", str(tmp_path / "run")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = process.stdout.readline()
-        assert told.startswith(
-            f"watching {tmp_path / 'run'} (nothing is there yet): http://127.0.0.1:"
-        )
-        port, token = told.strip().rpartition(":")[2].split("/?token=")
-        assert start(tmp_path, 2).wait() == 0
-        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
-        connection.request("GET", f"/events?token={token}")
-        assert connection.getresponse().fp.readline() == b"event: header\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=heeding_interrupts
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = process.stdout.readline()
+            assert told.startswith(
+                f"watching {tmp_path / 'run'} (nothing is there yet): http://127.0.0.1:"
+            )
+            port, token = told.strip().rpartition(":")[2].split("/?token=")
+            assert start(tmp_path, 2).wait() == 0
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+            connection.request("GET", f"/events?token={token}")
+            assert connection.getresponse().fp.readline() == b"event: header\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
+
+
+def heeding_interrupts() -> None:
+    """What was started in the background may have been told not to heed Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_the_command_tells_what_is_no_run(tmp_path: Path) -> None:
