@@ -175,7 +175,8 @@ def test_a_required_suite_may_not_be_skipped(tmp_path: Path, source: str, requir
     (tmp_path / "test_peer.py").write_text(source)
     (tmp_path / "test_sound.py").write_text("def test_sound():\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path]
-    environment = {"GLASSGRAD_REQUIRE": required, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])  # where conftest's plugin lies
+    environment = {"GLASSGRAD_REQUIRE": required, "PYTHONPATH": path, "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [*command, tmp_path], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
