@@ -104,6 +104,13 @@ def scalar_mlp(nodes: int) -> Value:
     return loss
 
 
+def wide_mlp() -> Value:
+    """A network of some 65,000 single numbers, nearly all of them weights of one layer."""
+    autograd.seed(0)
+    model = scalar.MLP(2, [252, 252, 1])
+    return (model([Value(0.5), Value(-0.3)]) - 1.0) ** 2
+
+
 def ramp(*shape: int) -> Tensor:
     """Numbers from -1 to 1."""
     return Tensor(np.linspace(-1, 1, int(np.prod(shape)), dtype="float32").reshape(shape))

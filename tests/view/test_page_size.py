@@ -75,6 +75,15 @@ def test_a_network_of_65_000_numbers_opens(opened: Opened) -> None:
     assert page.evaluate(FRAMES) > 10
 
 
+def test_a_network_of_65_000_numbers_is_folded_by_layer(opened: Opened) -> None:
+    page = opened(explore(graphs.wide_mlp()))
+    assert page.evaluate("glassgrad.trace.nodes.length") > 65_000
+    shown = page.evaluate("glassgrad.state().visible")
+    assert len(shown) < FEW
+    for layer in ("layers.0/0", "layers.1/0", "layers.2/0"):
+        assert any(key.startswith(layer) for key in shown), layer
+
+
 def boxes(page: Any) -> int:
     count: int = page.evaluate("glassgrad.state().visible.length")
     return count
