@@ -11,7 +11,7 @@ SHARE = 0.03
 what a step may take longer that leaves its gradients."""
 
 
-FLOOR, APART = 0.1, 10
+FLOOR, APART = 0.02, 10
 """Seconds that a training may spend on each of histograms and probes whatever it takes itself: one
 of a second, too, is looked at closely.  Each waits ten times as long as the one before took, and a
 probe also a tenth of the time so far: the few there are shall not all come at the beginning."""
