@@ -51,12 +51,11 @@ from .numpy_words import (
     grouped,
     identifier,
     on_host,
-    ones,
     seed_text,
     step_of,
     words,
 )  # fmt: skip
-from .trace.backward import backward
+from .trace.backward import backward, seed_of
 from .trace.capture import in_order
 
 __all__ = ["Source", "source"]
@@ -184,7 +183,7 @@ class _Writer:
 
     def _backward(self, root: Node) -> dict[str, str]:
         """Lines for each contribution; the leaves' gradients by their names."""
-        seed = ones(root)
+        seed = seed_of(root)
         self._line("", [])
         self._line(f"{self._d(root)} = {seed_text(root, self._says(root))}", [self.place[root]])
         begun = {root}

@@ -14,7 +14,7 @@ from ..jit.program import Place, Step, Var
 from ..node import Node
 from ..several import Bundle
 
-__all__ = ["constant", "grouped", "identifier", "on_host", "ones", "seed_text", "step_of", "words"]
+__all__ = ["constant", "grouped", "identifier", "on_host", "seed_text", "step_of", "words"]
 
 host = backends.get("numpy")
 
@@ -94,10 +94,6 @@ def constant(raw: Any) -> ast.expr | None:
 def grouped(expression: ast.expr) -> str:
     text = ast.unparse(expression)
     return f"({text})" if isinstance(expression, (ast.IfExp, ast.Compare, ast.BoolOp)) else text
-
-
-def ones(root: Node) -> Any:
-    return root._seed(None).raw if root.is_array else type(root.raw)(1)  # type: ignore[attr-defined]
 
 
 def seed_text(root: Node, name: str) -> str:

@@ -112,6 +112,15 @@ def test_a_result_that_is_no_number_has_a_backward_pass_with_a_gradient_given() 
     assert table(GraphTrace.of(y, [1.0, 10.0]).node("x").grad).tolist() == [[2, 40]]
 
 
+@pytest.mark.parametrize("gradient", [0.0, 0.5, None])
+def test_a_number_gets_the_gradient_that_is_given(gradient: float | None) -> None:
+    a, b = Value(2, name="a"), Value(3, name="b")
+    root = a * b
+    told = GraphTrace.of(root, gradient).node("a").grad
+    root.backward(gradient)
+    assert told == a.grad == (1.0 if gradient is None else gradient) * 3
+
+
 def test_where_there_is_no_backward_pass_a_note_says_why() -> None:
     x = Tensor([1.0], requires_grad=True, name="x")
     with no_grad():

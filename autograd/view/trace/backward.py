@@ -14,7 +14,7 @@ from ...ops.shape import detach, sum_to
 from ...reverse import hooked
 from ...several import Bundle, add_parts, filled
 
-__all__ = ["Contribution", "backward", "contributions"]
+__all__ = ["Contribution", "backward", "contributions", "seed_of"]
 
 
 class Contribution(NamedTuple):
@@ -51,6 +51,13 @@ def backward(
                 else:
                     found[x] = found[x] + value if x in found else value
             yield node, filled(node, g, raw=True) if isinstance(node, Bundle) else g, added
+
+
+def seed_of(root: Any, gradient: Any = None) -> Any:
+    """The gradient that arrives at a root, as raw data: 1 where none is given, as in `backward`."""
+    if root.is_array:
+        return root._seed(gradient).raw
+    return type(root.raw)(1) if gradient is None else gradient
 
 
 def contributions(node: Node, g: Any) -> Iterator[Contribution]:

@@ -15,7 +15,7 @@ from ...reverse import freed_at
 from ...several import Bundle, part
 from ...verdicts.held import held_by_node
 from . import keys as keys_
-from .backward import backward
+from .backward import backward, seed_of
 from .excerpts import excerpts
 from .formulas import about, symbol
 from .model import Event, Kind, OpInfo, Part, Scope, TraceNode
@@ -143,15 +143,13 @@ class Captured:
                     "the graph before optimizer.step()."
                 )
                 return None
-        if gradient is not None or not root.is_array:
-            return root._seed(gradient).raw if root.is_array else type(root.raw)(gradient or 1)  # type: ignore[attr-defined]
-        if root.size != 1:  # type: ignore[attr-defined]
+        if gradient is None and root.is_array and root.raw.size != 1:
             self._say(
                 f"{names_.describe(root)} is not one number, so there is no backward pass: look at "
                 "a loss, or pass gradient=, the gradient of the loss by it."
             )
             return None
-        return root._seed(None).raw  # type: ignore[attr-defined]
+        return seed_of(root, gradient)
 
     def _say(self, note: str) -> None:
         self.notes.append(note)
