@@ -10,9 +10,10 @@ by one call.
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Sequence
 from math import inf, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import backends
 from backends import namespaces
@@ -46,16 +47,34 @@ FLAGS = ("-O2", "-ftree-vectorize")
 """With -O3 GCC unrolls the lanes of a sum before it makes a vector of them: ten times slower."""
 
 
-class Seen(NamedTuple):
+class Seen:
     """What a look at a step tells of each array; None of those that have no gradient."""
 
-    weights: list[float]
-    """Norms before the step."""
-    changes: list[float]
-    """Norms of what the step has changed."""
-    gradients: list[float | None]
-    zeros: list[float | None]
-    """Which share of the gradient's elements is exactly 0."""
+    __slots__ = ("told",)
+
+    def __init__(self, told: array[float]) -> None:
+        self.told = told
+        """Four numbers of each; of a gradient that is missing, -1."""
+
+    @property
+    def weights(self) -> list[float]:
+        """Norms before the step."""
+        return self.told[0::4].tolist()
+
+    @property
+    def changes(self) -> list[float]:
+        """Norms of what the step has changed."""
+        return self.told[1::4].tolist()
+
+    @property
+    def gradients(self) -> list[float | None]:
+        """Their norms."""
+        return [None if g < 0 else g for g in self.told[2::4]]
+
+    @property
+    def zeros(self) -> list[float | None]:
+        """Which share of the gradient's elements is exactly 0."""
+        return [None if share < 0 else share for share in self.told[3::4]]
 
 
 class Sizes:
@@ -86,13 +105,19 @@ class Sizes:
         """What the step has done, with these flat gradients, of which some may be None."""
         if self.native is not None and (seen := self.native.look(gradients)) is not None:
             return seen
-        changes = [flat - copy for flat, copy in zip(self.flats, self.before, strict=True)]
-        return Seen(
-            [norm(x) for x in self.weights()],
-            [norm(changes[which][start:end]) for which, start, end in self.places],
-            [None if g is None else norm(g) for g in gradients],
-            [None if g is None else _zeros(g) for g in gradients],
-        )
+        told = array("d")
+        for (which, start, end), before, g in zip(
+            self.places, self.weights(), gradients, strict=True
+        ):
+            change = self.flats[which][start:end] - before
+            slope = (-1.0, -1.0) if g is None else (norm(g), _zeros(g))
+            told.extend((norm(before), norm(change), *slope))
+        return Seen(told)
+
+    def forget(self) -> None:
+        """Hold the gradients of the last look no longer."""
+        if self.native is not None:
+            self.native.known = None
 
     def histograms(self, arrays: Sequence[Any]) -> list[str | None]:
         """A `Hist` of each, as JSON; elements that are no numbers are not counted."""
@@ -121,19 +146,21 @@ class _Native:
     """The look in C, of float32 on the host."""
 
     def __init__(self, function: Any, sizes: Sizes) -> None:
-        self.function, self.sizes = function, sizes
-        self.parts = []
-        for which, flat in enumerate(sizes.flats):
-            own = [i for i, place in enumerate(sizes.places) if place[0] == which]
-            n = len(own)
-            starts = (ctypes.c_long * n)(*[sizes.places[i][1] for i in own])
-            counts = (ctypes.c_long * n)(*[sizes.places[i][2] - sizes.places[i][1] for i in own])
-            slopes, told = (ctypes.c_void_p * n)(), (ctypes.c_double * (4 * n))()
-            arguments = (
-                ctypes.c_long(n), starts, counts, ctypes.c_void_p(_address(sizes.before[which])),
-                ctypes.c_void_p(_address(flat)), slopes, told,
-            )  # fmt: skip
-            self.parts.append((own, counts, slopes, told, arguments))
+        places, n = sizes.places, len(sizes.places)
+        counts = [end - start for _, start, end in places]
+
+        def table(flats: Sequence[Any]) -> Any:
+            starts = [_address(flats[which]) + 4 * start for which, start, _ in places]
+            return (ctypes.c_void_p * n)(*starts)
+
+        self.function = function
+        self.gradients, self.told = (ctypes.c_void_p * n)(), (ctypes.c_double * (4 * n))()
+        self.arguments = (
+            ctypes.c_long(n), (ctypes.c_long * n)(*counts), table(sizes.before),
+            table(sizes.flats), self.gradients, self.told,
+        )  # fmt: skip
+        self.known: Any = None
+        """The gradients whose addresses are in the table."""
 
     @classmethod
     def of(cls, sizes: Sizes) -> _Native | None:
@@ -153,22 +180,18 @@ class _Native:
 
     def look(self, gradients: Sequence[Any]) -> Seen | None:
         """None where a gradient is of another kind."""
-        if not all(g is None or _plain(g) for g in gradients):
+        if gradients is not self.known and not self._learn(gradients):
             return None
-        count = len(gradients)
-        weights, changes = [0.0] * count, [0.0] * count
-        slopes: list[float | None] = [None] * count
-        zeros: list[float | None] = [None] * count
-        for own, sizes, pointers, told, arguments in self.parts:
-            pointers[:] = [None if (g := gradients[i]) is None else _address(g) for i in own]
-            self.function(*arguments)
-            found = told[:]
-            for k, i in enumerate(own):
-                w, d, g, zero = found[4 * k : 4 * k + 4]
-                weights[i], changes[i] = sqrt(w), sqrt(d)
-                if zero >= 0:
-                    slopes[i], zeros[i] = sqrt(g), zero / sizes[k]
-        return Seen(weights, changes, slopes, zeros)
+        self.function(*self.arguments)
+        return Seen(array("d", bytes(self.told)))
+
+    def _learn(self, gradients: Sequence[Any]) -> bool:
+        """Put these into the table; whether they are of the kind that the C function reads."""
+        if not all(g is None or _plain(g) for g in gradients):
+            return False
+        self.gradients[:] = [None if g is None else _address(g) for g in gradients]
+        self.known = gradients
+        return True
 
 
 def _plain(x: Any) -> bool:

@@ -310,6 +310,8 @@ class Tensor(Operators):
         watcher, observer = current().watcher, observing.get()
         if observer is not None and watcher is None:
             retain_graph = observer(self) or retain_graph
+        if watcher is not None:
+            watcher.begins_backward(self)
         keep = retain_graph or create_graph
         found = sweep(
             [self], [seed], create_graph=create_graph, retain_graph=retain_graph, keep=keep

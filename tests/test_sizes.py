@@ -15,7 +15,7 @@ COUNTS = [1, 15, 16, 17, 5000, 2048, 3, 40_000]
 def example(dtype: str = "float32") -> tuple[Sizes, Any, list[Any]]:
     """Arrays in two flat ones, a step of theirs, and gradients, of which one is missing."""
     ends = np.cumsum([0, *COUNTS])
-    half = ends[5]
+    half = int(ends[5])
     flat = rng.normal(size=ends[-1]).astype(dtype)
     flats = [flat[:half].copy(), flat[half:].copy()]
     places = [
@@ -57,7 +57,11 @@ def test_a_look(native: bool, dtype: str, scale: float, monkeypatch: pytest.Monk
     gradients = [None if g is None else (g * scale).astype(dtype) for g in gradients]
     with np.errstate(over="ignore"):
         seen = sizes.look(gradients)
-    for told, true in zip(seen, truth(sizes, flats, gradients), strict=True):
+    for told, true in zip(
+        (seen.weights, seen.changes, seen.gradients, seen.zeros),
+        truth(sizes, flats, gradients),
+        strict=True,
+    ):
         for one, other in zip(told, true, strict=True):
             assert one == (None if other is None else pytest.approx(other, rel=1e-5))
 

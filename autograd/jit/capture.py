@@ -80,6 +80,12 @@ class Capture:
         """The gradient that each leaf had before the call touched it; ABSENT if that is unread."""
         self.finite: list[Node] = []
         """What must be finite for the call to count."""
+        self.loss: Node | None = None
+        """Where the last backward pass began."""
+        self.shown: list[Node] = []
+        """What somebody looks at after each run."""
+        self.lookers: list[tuple[Callable[[list[Any]], None], int]] = []
+        """Who is told where the next so many of these lie."""
         self.made: list[weakref.ref[Hollow]] = []
         self.orders: dict[Node, int] = {}
         """The order that each leaf had before it was assigned, or got a gradient."""
@@ -118,9 +124,11 @@ class Capture:
         A tensor that is left all the same, as an attribute of a module say, is computed after all,
         and belongs to no graph.
         """
-        for nodes in (self.returned, self.gradients, self.assigned, self.finite, self.undone):
+        seen = self.returned, self.gradients, self.assigned, self.finite, self.shown
+        for nodes in (*seen, self.undone):
             nodes.clear()
         self.copies.clear()
+        self.loss = None
         left = [array for ref in self.made if (array := ref()) is not None]
         nodes = [x for x in gc.get_referrers(*left) if isinstance(x, Node)] if left else []
         for node in nodes:
@@ -243,6 +251,10 @@ class Capture:
             )
         self.assigned.append((tick(), leaf, at, data))
 
+    def begins_backward(self, root: Node) -> None:
+        """A backward pass begins here."""
+        self.loss = root
+
     def gradient(self, leaf: Node) -> Any:
         """The gradient of a leaf is read, to be used or added to: as a tensor, or None."""
         if leaf not in self.before:
@@ -273,6 +285,14 @@ class Capture:
             self.orders.setdefault(leaf, leaf.order)
             self._keep(leaf)
             self.before[leaf] = ABSENT
+
+    def shows(self, tensors: list[Any], tell: Callable[[list[Any]], None]) -> None:
+        """Somebody may look at these after each run, until the next.
+
+        `tell` is called once, before the first, with the arrays in which they will lie.
+        """
+        self.shown += tensors
+        self.lookers.append((tell, len(tensors)))
 
     def number(self, compute: Host) -> dict[str, Any]:
         """Numbers that Python computes before each call, as tensors to compute with.

@@ -25,6 +25,8 @@ def lifetimes(schedule: Schedule) -> dict[Buffer, tuple[int, int]]:
             needed(buffer, at)
     for var in schedule.program.checks:
         needed(schedule.views[var].buffer, schedule.commit)
+    for var in schedule.shown:
+        needed(schedule.views[var].buffer, len(schedule.order))
     return found
 
 

@@ -8,6 +8,7 @@ one takes longer than a small layer.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from threading import Lock
@@ -100,6 +101,8 @@ class Native:
             array = place if isinstance(place, np.ndarray) else self._held(place)
             self.outside[order] = array
             self.pointers[order] = array.ctypes.data
+        self.shown = [self._at(*place) for place in plan.shown]
+        """What the program shows, after each run."""
         self.run: Callable[[Sequence[Any]], Sequence[Any] | None] = self._run()
 
     def _held(self, place: int) -> Any:
@@ -190,6 +193,12 @@ class Native:
                 self._array(schedule.views[var])[...] = raw
 
         return run
+
+    def _at(self, start: int, shape: list[int], dtype: str) -> Any:
+        """An array that lies in the arena."""
+        kind = np.dtype(backends.dtype(dtype))
+        end = start + math.prod(shape) * kind.itemsize
+        return self.arena[start:end].view(kind).reshape(shape)
 
     def _array(self, view: View) -> Any:
         """The elements of a view, as an array on their memory."""

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from backends import numpy as np
 
 from . import pool, processor, toolchain
+from .layout import itemsize
 from .program import Program, Var
 from .store import stores
 from .text import Nameless, digest, told, version
 
 if TYPE_CHECKING:
+    from .layout import View
     from .render import Rendered
 
 __all__ = ["Plan", "find", "held", "keep", "key_of", "plan_of"]
@@ -56,6 +58,8 @@ class Plan:
     """(order, shape, dtype) of the arrays that each call makes."""
     ends: list[int]
     """The order of each result and gradient."""
+    shown: list[tuple[int, list[int], str]]
+    """(byte in the arena, shape, dtype) of what lies there until the next run."""
 
     @property
     def portable(self) -> bool:
@@ -108,7 +112,13 @@ def plan_of(program: Program, rendered: Rendered, library: str) -> Plan:
         fixed,
         [(b.order, list(var.shape), b.dtype) for var, b in schedule.results.items()],
         [schedule.results[var].order for var in ends],
+        [_resting(schedule.views[var]) for var in schedule.shown],
     )  # fmt: skip
+
+
+def _resting(view: View) -> tuple[int, list[int], str]:
+    buffer, start = view.root()
+    return buffer.offset + start * itemsize(buffer.dtype), list(view.shape), buffer.dtype
 
 
 # --- what it depends on ---
@@ -159,7 +169,8 @@ def _lines(program: Program) -> Iterator[str]:
             yield f"{var.dtype} {var.shape} {type(var.example).__name__}"
     for write in program.writes:
         yield f"{next(memory)} {told(write.at)} {number[write.value]}"
-    ends = program.results, [g for _, g in program.gradients if g is not None], program.checks
+    gradients = [g for _, g in program.gradients if g is not None]
+    ends = program.results, gradients, program.checks, program.shown
     yield str([[number[v] for v in group] for group in ends])
 
 

@@ -115,6 +115,8 @@ class Program:
     gradients: list[tuple[Any, Var | None]] = field(default_factory=list)
     checks: list[Var] = field(default_factory=list)
     """What must be finite or, if truth values, true: else the run counts for nothing."""
+    shown: list[Var] = field(default_factory=list)
+    """What lies in the same memory after each run, for who looks at it before the next."""
     backend: str = "numpy"
     """Where its arrays live."""
     count: int = 0
@@ -124,22 +126,27 @@ class Program:
         """What is given anew for each run: all that is given but constants."""
         return [var for var in self.given if var.source != "constant"]
 
-    def ends(self) -> Iterator[Var]:
-        """The variables that somebody sees after the call."""
+    def outputs(self) -> Iterator[Var]:
+        """What the caller gets: returned, left in `.grad` or assigned."""
         yield from self.results
-        yield from self.checks
         for _, gradient in self.gradients:
             if gradient is not None:
                 yield gradient
         for write in self.writes:
             yield write.value
 
+    def ends(self) -> Iterator[Var]:
+        """All that somebody needs but the steps."""
+        yield from self.outputs()
+        yield from self.checks
+        yield from self.shown
+
     def copy(self) -> Program:
         """The same program, to be changed without changing this one; they share variables."""
         return replace(
             self, steps=[replace(step) for step in self.steps], given=list(self.given),
             results=list(self.results), writes=[replace(write) for write in self.writes],
-            gradients=list(self.gradients), checks=list(self.checks),
+            gradients=list(self.gradients), checks=list(self.checks), shown=list(self.shown),
         )  # fmt: skip
 
     def new(
@@ -157,6 +164,7 @@ class Program:
         """What is returned, assigned or left in `.grad` is another variable now."""
         self.results = [swapped.get(v, v) for v in self.results]
         self.checks = [swapped.get(v, v) for v in self.checks]
+        self.shown = [swapped.get(v, v) for v in self.shown]
         for write in self.writes:
             write.value = swapped.get(write.value, write.value)
         self.gradients = [(p, g if g is None else swapped.get(g, g)) for p, g in self.gradients]

@@ -40,7 +40,7 @@ class Reader:
         results = [x for x in capture.returned if isinstance(x, Tensor)]
         gradients = [(leaf, g) for leaf, g in capture.gradients]
         wanted: list[Node] = [*results, *(value for _, _, _, value in capture.assigned)]
-        wanted += capture.finite
+        wanted += capture.finite + capture.shown
         wanted += [g for _, g in gradients if isinstance(g, Node)]
         wanted += capture.copies.values()
         for node in reversed(history(*wanted) if wanted else []):
@@ -49,6 +49,7 @@ class Reader:
         end = tick()
         program.results = [self._read(x, end) for x in results]
         program.checks = [self._read(x, end) for x in capture.finite]
+        program.shown = [self._read(x, end) for x in capture.shown]
         program.gradients = [
             (leaf, self._read(g, end) if isinstance(g, Node) else None) for leaf, g in gradients
         ]

@@ -34,6 +34,8 @@ class Replay:
     def __init__(self, program: Program, backend: str = "numpy") -> None:
         text = Text(program, backends.get(backend))
         self.program, self.inputs, self.source = program, text.inputs, text.source
+        self.shown = text.shown
+        """What the program shows, after each run."""
         filename = f"<step {next(_numbers)}>"
         linecache.cache[filename] = len(self.source), None, self.source.splitlines(True), filename
         exec(compile(self.source, filename, "exec"), text.names)

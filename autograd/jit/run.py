@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Sequence
-from itertools import combinations, count
+from itertools import combinations, count, islice
 from typing import Any
 
 from backends import numpy as np
@@ -42,6 +42,9 @@ class Bound:
         self.program, self.template, self.guards = program, capture.template, capture.guards
         self.runner = make(program.copy())
         self.kind: str = self.runner.kind
+        shown = iter(self.runner.shown)
+        for tell, n in capture.lookers:
+            tell(list(islice(shown, n)))
         read = {v.value for v in program.given if v.source == "gradient"}
         self.gradients = [
             (leaf, leaf in read)

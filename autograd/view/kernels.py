@@ -69,7 +69,7 @@ class _Drawn:
         self.assigned: dict[Any, list[str]] = {}
         for write in program.writes:
             self.assigned.setdefault(self._root(write.value), []).append(words.leaf(write.leaf))
-        self.ends = {self._root(v) for v in program.ends()}
+        self.ends = {self._root(v) for v in program.outputs()}
         self.stored = self._stored()
         for at, (key, title, steps) in enumerate(self.kernels):
             self.at = at

@@ -38,16 +38,22 @@ class Observer(Protocol):
     `fit` asks whether the next step is `due` to be seen, and shows what was computed in it.
     """
 
+    next: int
+    """No step before this one is shown."""
+
     def due(self, optimizer: Optimizer) -> bool:
         """Whether gradients have to be at hand after the next step of `fit`."""
 
     def see(self, run: Any, loss: Tensor, batch: Any) -> None:
         """A batch of `fit` that was due is done; gradients are still there."""
 
-    def before(self, optimizer: Optimizer, gradients: list[list[Stretch]] | None) -> None:
+    def before(
+        self, optimizer: Optimizer, gradients: list[list[Stretch]], loss: Any = None
+    ) -> None:
         """A step is about to be taken, with these gradients, before they are clipped.
 
-        A compiled step tells none, and does not say when it is done.
+        A compiled step only computes them then, and leaves them in the same arrays until the next,
+        and the loss in one more; it does not say when it is done.
         """
 
     def after(self, optimizer: Optimizer) -> None:
@@ -242,6 +248,8 @@ class Optimizer:
             if gradients is None:
                 return
         observer = self.observer
+        if observer is not None and self.steps < observer.next:
+            observer = None
         if observer is not None:
             observer.before(self, gradients)
         if self.clip_value is not None or self.clip_norm is not None:
@@ -275,9 +283,13 @@ class Optimizer:
             group.record(watcher, [watcher.gradient(p) for p in group.params])
             for group in self.groups
         ]
+        compiled = _Numbers(self, [[place for place, _ in group] for group in found])
+        numbers = watcher.number(compiled)
+        loss = watcher.loss if watcher.loss is not None and watcher.loss.size == 1 else None
+        shown = [g for group in found for _, g in group] + ([] if loss is None else [loss])
+        watcher.shows(shown, compiled.show)
         if self.clip_value is not None or self.clip_norm is not None:
             found = clipped_tensors(found, self.clip_value, self.clip_norm)
-        numbers = watcher.number(_Numbers(self))
         for i, group in enumerate(self.groups):
             mark = self._mark(i)
             own = {k[len(mark) :]: v for k, v in numbers.items() if k.startswith(mark)}
@@ -390,18 +402,33 @@ class Optimizer:
 
 
 class _Numbers:
-    """The numbers of a recorded step, computed as the step is taken."""
+    """The numbers of a compiled step, computed as the step is taken.
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
+    `places` are those of the gradients in each of the `groups`: (start, end).
+    """
+
+    def __init__(self, optimizer: Optimizer, places: list[list[slice]]) -> None:
+        self.optimizer, self.places = optimizer, places
+        self.gradients: list[list[Stretch]] | None = None
+        """Where gradients will lie after each step; not known as long as it is being recorded."""
+        self.loss: Any = None
+        """Where the loss will lie, if the step begins at one."""
+
+    def show(self, arrays: list[Any]) -> None:
+        """The gradients, one behind the other, will lie in these, and behind them the loss."""
+        left = iter(arrays)
+        self.gradients = [[(s.start, s.stop, next(left)) for s in group] for group in self.places]
+        self.loss = next(left, None)
 
     def __call__(self) -> dict[str, Any]:
-        if self.optimizer.observer is not None:
-            self.optimizer.observer.before(self.optimizer, None)
-        return self.optimizer._numbers()
+        optimizer, gradients = self.optimizer, self.gradients
+        observer = optimizer.observer
+        if observer is not None and gradients is not None and optimizer.steps >= observer.next:
+            observer.before(optimizer, gradients, self.loss)
+        return optimizer._numbers()
 
     def undo(self) -> None:
         """The step was not taken after all."""
         self.optimizer.steps -= 1
-        if self.optimizer.observer is not None:
+        if self.gradients is not None and self.optimizer.observer is not None:
             self.optimizer.observer.cancel()

@@ -39,10 +39,12 @@ def epoch(run: Run) -> dict[str, float]:
             size = len(batch)
             if run.debug:
                 examine(run, batch)
-            seen = observer is not None and observer.due(optimizer)
-            made = None
-            if steps is not None:
-                made = steps.watched(batch) if seen else steps.train(batch)
+            seen = (
+                observer is not None
+                and optimizer.steps >= observer.next
+                and observer.due(optimizer)
+            )
+            made = steps.train(batch) if steps is not None else None
             if made is not None:
                 prediction, loss = made
                 tally.add(loss, size, prediction, batch.y)
@@ -70,7 +72,7 @@ def epoch(run: Run) -> dict[str, float]:
                 told("on_train_batch_end", run.batch - 1, tally.logs())
             if seen:
                 observer.see(run, loss, batch)
-            if made is None or seen:
+            if made is None:
                 optimizer.zero_grad()
             if perf_counter() >= shown.due:
                 shown.draw(run.seen, run.batch, tally.logs(final=False))

@@ -61,10 +61,6 @@ class Steps:
         """A step of training: (prediction, loss), before the step."""
         return self._run("train", self._train, batch)
 
-    def watched(self, batch: Data) -> Any:
-        """The same step, to the bit, which leaves the gradients to be looked at."""
-        return self._run("watched", self._watched, batch)
-
     def measure(self, batch: Data) -> Any:
         """(prediction, loss), learning nothing."""
         return self._run("measure", self._measure, batch)
@@ -105,11 +101,6 @@ class Steps:
     # --- what is compiled ---
 
     def _train(self, *batch: Any) -> tuple[Tensor, Tensor]:
-        told = self._watched(*batch)
-        self._compiled().optimizer.zero_grad()
-        return told
-
-    def _watched(self, *batch: Any) -> tuple[Tensor, Tensor]:
         from autograd.jit import finite
 
         model, compiled = self._model(), self._compiled()
@@ -120,6 +111,7 @@ class Steps:
         if not compiled.checked:
             compiled.check(model)
         compiled.optimizer.step()
+        compiled.optimizer.zero_grad()
         return prediction, loss
 
     def _measure(self, *batch: Any) -> tuple[Tensor, Tensor]:

@@ -6,12 +6,12 @@ from time import perf_counter
 
 __all__ = ["SHARE", "Budget"]
 
-SHARE = 0.03
-"""Of the training's time, at most, goes into frames with histograms and probes; a fiftieth more is
-what a step may take longer that leaves its gradients."""
+SHARE = 0.02
+"""Of the training's time, at most, goes into frames with histograms and probes.  What comes after
+them is slower for a moment, for the processor has other things at hand: that is as much again."""
 
 
-FLOOR, APART = 0.02, 10
+FLOOR, APART = 0.005, 10
 """Seconds that a training may spend on each of histograms and probes whatever it takes itself: one
 of a second, too, is looked at closely.  Each waits ten times as long as the one before took, and a
 probe also a tenth of the time so far: the few there are shall not all come at the beginning."""

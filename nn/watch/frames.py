@@ -1,9 +1,9 @@
-"""One frame: what there is to say of all parameters at a step, as a line of JSON.
+"""One frame: what there is to say of all parameters at a step.
 
 A step must not become slower by being looked at.  So the parameters' places in the optimizer's flat
 arrays are found once; a frame copies the weights before the step, and then needs a few passes over
-weights, gradients and their difference.  It is written as text at once: that is what is kept,
-appended to a file and sent to a page.
+weights, gradients and their difference.  It becomes text when somebody reads it: a file that it is
+appended to, or a page.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from json import dumps
-from math import isfinite, isnan, sqrt
+from math import hypot, isfinite, isnan
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd import Tensor
 
@@ -22,7 +22,14 @@ from ..optim.flat import Stretch
 from ..optim.optimizer import Optimizer
 from .budget import Budget
 
-__all__ = ["Look", "Parameters", "number", "numbers_by_name"]
+if TYPE_CHECKING:
+    from autograd.sizes import Seen
+
+__all__ = ["Frame", "Look", "Parameters", "number", "numbers_by_name"]
+
+
+Gathered = list[list[Stretch]]
+"""The gradients of an optimizer's groups, in flat arrays."""
 
 
 def number(x: float | None) -> str:
@@ -65,6 +72,8 @@ class Parameters:
         from autograd.sizes import Sizes
 
         self.optimizer = optimizer
+        self.found: Gathered = []
+        self.slopes: list[Any] = []
         self.groups = list(optimizer.groups)
         self.places: list[tuple[int, int, int, Tensor]] = []
         """(group, start, end) in that group's flat array, and the parameter."""
@@ -98,23 +107,24 @@ class Parameters:
             group.exact is array for group, array in zip(now, arrays, strict=True)
         )
 
-    def gradients(self, found: Sequence[Sequence[Stretch]]) -> list[Any]:
-        """The flat gradient of each parameter, out of what an optimizer has gathered."""
-        return [_within(found[g], start, end) for g, start, end, _ in self.places]
+    def gradients(self, found: Gathered) -> list[Any]:
+        """The flat gradient of each parameter, out of what an optimizer has gathered.
 
-    def left(self) -> list[Any]:
-        """The flat gradient that a compiled step has left with each parameter."""
-        raws = [p._grad for _, _, _, p in self.places]
-        raws = [g.raw if isinstance(g, Tensor) else g for g in raws]
-        return [None if g is None else g.reshape(-1) for g in raws]
+        A compiled step leaves them in the same arrays each time.
+        """
+        if found is not self.found:
+            self.found = found
+            self.slopes = [_within(found[g], start, end) for g, start, end, _ in self.places]
+        return self.slopes
 
-    def together(self, sizes: Sequence[float | None], found: Any) -> float | None:
+    def forget(self) -> None:
+        """Hold the last gradients no longer."""
+        self.found, self.slopes = [], []
+        self.sizes.forget()
+
+    def together(self, found: Gathered) -> float | None:
         """The norm of the gradients of all parameters, also of those that are not recorded."""
-        if self.whole:
-            there = [size for size in sizes if size is not None]
-            return sqrt(sum(size * size for size in there)) if there else None
-        gathered = found if found is not None else self.optimizer.gather()
-        return norm_of_all(gathered) if any(gathered) else None
+        return norm_of_all(found) if any(found) else None
 
 
 def _within(stretches: Sequence[Stretch], start: int, end: int) -> Any:
@@ -125,71 +135,91 @@ def _within(stretches: Sequence[Stretch], start: int, end: int) -> Any:
 
 
 class Look:
-    """A step that is looked at: made before it, it has seen the weights; `line` tells the rest.
+    """A step that is looked at: made before it, it has seen the weights; `frame` tells the rest.
 
-    `gradients` are those that the optimizer has gathered, None for a compiled step.
+    `gradients` are the optimizer's, which a compiled step has yet to compute.
     """
 
-    def __init__(self, parameters: Parameters, gradients: list[list[Stretch]] | None) -> None:
+    def __init__(self, parameters: Parameters, gradients: Gathered) -> None:
         optimizer = parameters.optimizer
         self.parameters, self.gathered = parameters, gradients
         self.step, self.lr = optimizer.steps, optimizer.lr
         self.limits = optimizer.clip_norm, optimizer.clip_value
         parameters.sizes.keep()
-        self.compiled = gradients is None
-        self.slopes = parameters.gradients(gradients) if gradients is not None else []
+        self.slopes = parameters.gradients(gradients)
+        self.fleeting = False
+        """Whether these gradients were made for this step alone, and nobody else needs them."""
         self.probe: str | None = None
         self.extra = 0.0
         """Seconds that went into histograms."""
 
-    def find_gradients(self) -> bool:
-        """After a compiled step: whether it has left the gradients of all that learn."""
-        self.slopes = self.parameters.left()
-        places = self.parameters.places
-        return all(
-            g is not None or not p.requires_grad
-            for g, (_, _, _, p) in zip(self.slopes, places, strict=True)
-        )
-
-    def line(
+    def frame(
         self, loss: float | None, epoch: int | None, budget: Budget, logs: dict[str, float]
-    ) -> str:
-        """The frame as JSON, after the step."""
-        parameters, sizes, slopes = self.parameters, self.parameters.sizes, self.slopes
-        seen = sizes.look(slopes)
-        pairs = zip(seen.changes, seen.weights, strict=True)
-        # of weights that were all 0, as new biases are, any step is infinitely large: None
-        updates = [change / weight if weight else None for change, weight in pairs]
-        together = parameters.together(seen.gradients, self.gathered)
-        parts = [
-            f'"step":{self.step},"seconds":{budget.elapsed():.3f},"loss":{number(loss)},'
-            f'"lr":{number(self.lr)},"weight":{numbers(seen.weights)},'
-            f'"gradient":{numbers(seen.gradients)},"update":{numbers(updates)},'
-            f'"zeros":{numbers(seen.zeros)}'
-        ]
-        if epoch is not None:
-            parts.append(f'"epoch":{epoch}')
-        if together is not None:
-            parts.append(f'"norm":{number(together)}')
-            if self._clipped(together):
-                parts.append('"clipped":true')
-        if logs:
-            parts.append(f'"logs":{numbers_by_name(logs)}')
+    ) -> Frame:
+        """What is to be said of it, after the step."""
+        parameters, sizes = self.parameters, self.parameters.sizes
+        seen, more = sizes.look(self.slopes), ""
         if budget.allows("histograms"):
             begun = perf_counter()
-            parts.append(f'"weight_hist":[{",".join(map(str, sizes.histograms(sizes.weights())))}]')
-            told = [one or "null" for one in sizes.histograms(slopes)]
-            parts.append(f'"gradient_hist":[{",".join(told)}]')
+            for name, arrays in (("weight", sizes.weights()), ("gradient", self.slopes)):
+                told = [one or "null" for one in sizes.histograms(arrays)]
+                more += f',"{name}_hist":[{",".join(told)}]'
             self.extra = perf_counter() - begun
             budget.spend("histograms", self.extra)
         if self.probe is not None:
-            parts.append(f'"probe":{self.probe}')
-        return f"{{{','.join(parts)}}}"
+            more += f',"probe":{self.probe}'
+        together = None if parameters.whole else parameters.together(self.gathered)
+        limit, value = self.limits
+        if value is not None and any(g is not None and abs(g).max() > value for g in self.slopes):
+            limit = 0.0
+        if self.fleeting:
+            parameters.forget()
+        seconds = budget.elapsed()
+        return Frame(self.step, seconds, loss, self.lr, seen, together, limit, epoch, logs, more)
 
-    def _clipped(self, together: float) -> bool:
-        """Whether the gradients were larger than the optimizer lets them be."""
-        most, value = self.limits
-        if value is not None:
-            there = [g for g in self.slopes if g is not None]
-            return any(float(abs(g).max()) > value for g in there)
-        return most is not None and most < together
+
+class Frame(NamedTuple):
+    """What there is to say of a step; as text it is the JSON that is kept.
+
+    `together` is the norm of all gradients, where some of them were not seen; they were clipped
+    where it is above the `limit`.  `more` is JSON already.
+    """
+
+    step: int
+    seconds: float
+    loss: float | None
+    lr: float
+    seen: Seen
+    together: float | None
+    limit: float | None
+    epoch: int | None
+    logs: dict[str, float]
+    more: str
+
+    def __str__(self) -> str:
+        seen, weights, gradients = self.seen, self.seen.weights, self.seen.gradients
+        # of weights that were all 0, as new biases are, any step is infinitely large: None
+        pairs = zip(seen.changes, weights, strict=True)
+        updates = [change / weight if weight else None for change, weight in pairs]
+        parts = [
+            f'"step":{self.step},"seconds":{self.seconds:.3f},"loss":{number(self.loss)},'
+            f'"lr":{number(self.lr)},"weight":{numbers(weights)},'
+            f'"gradient":{numbers(gradients)},"update":{numbers(updates)},'
+            f'"zeros":{numbers(seen.zeros)}'
+        ]
+        if self.epoch is not None:
+            parts.append(f'"epoch":{self.epoch}')
+        norm = _together(gradients) if self.together is None else self.together
+        if norm is not None:
+            parts.append(f'"norm":{number(norm)}')
+            if self.limit is not None and self.limit < norm:
+                parts.append('"clipped":true')
+        if self.logs:
+            parts.append(f'"logs":{numbers_by_name(self.logs)}')
+        return f"{{{','.join(parts)}{self.more}}}"
+
+
+def _together(sizes: list[float | None]) -> float | None:
+    """The norm of several gradients, by theirs."""
+    there = [size for size in sizes if size is not None]
+    return hypot(*there) if there else None

@@ -17,7 +17,6 @@ from json import dumps
 from time import perf_counter
 from typing import Any
 
-from autograd.node import current
 from autograd.reverse import observing
 
 from ..train.callbacks import Callback
@@ -81,13 +80,13 @@ class Record(Callback, Run):
         self.look: Look | None = None
         """The step that is being recorded, from before it until its frame is written."""
         self.expected = self.retained = False
-        self.captures = 0
         self.loss: Any = None
         self.seen: Any = None
         """What `fit` was compiled with, and its last batch that was recorded."""
         self.logged: dict[str, Any] = {}
         frames = self._kept(optimizer.steps)
         self.count, self.last = len(frames), frames[-1]["step"] if frames else -1
+        self.next = self.last + 1
         self.budget = Budget(frames[-1]["seconds"] if frames else 0.0)
         self.notes: list[str] = []
         self.started = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -177,11 +176,7 @@ class Record(Callback, Run):
         return self.retained
 
     def log(self, **facts: Any) -> None:
-        """Numbers to go with this step's frame, or the last one's, such as a loss held out.
-
-        `loss` is the step's own, for steps of one's own under `autograd.jit`, in which nobody sees
-        it.
-        """
+        """Numbers to go with this step's frame, or the last one's, such as a loss held out."""
         told = {name: float(x.item() if hasattr(x, "item") else x) for name, x in facts.items()}
         if self.look is not None or self.last < 0:
             self.logged |= told
@@ -220,34 +215,32 @@ class Record(Callback, Run):
     # --- what an optimizer shows ---
 
     def _is_due(self, optimizer: Any) -> bool:
-        return optimizer.steps % self.every == 0 and optimizer.steps > self.last
+        return optimizer.steps > self.last and optimizer.steps % self.every == 0
 
-    def before(self, optimizer: Any, gradients: Any) -> None:
+    def before(self, optimizer: Any, gradients: Any, loss: Any = None) -> None:
         """A step is about to be taken."""
-        if current().watcher is not None:  # it is only being recorded, by jit
-            self.captures += 1
-            return
         if self.look is not None:
             self._finish()  # a compiled step, of which nobody told the end
         if self._is_due(optimizer):
             parameters, begun = self._bound(), perf_counter()
             self.look = Look(parameters, gradients)
+            self.loss = self.loss if loss is None else loss
+            self.next = 0  # the next step ends this look, if nobody else does
             self.budget.spend("frames", perf_counter() - begun)
             if self.retained:
                 self.retained = False
                 self.look.probe = self._probe(self.loss)
 
     def after(self, optimizer: Any) -> None:
-        """The step has been taken; in `fit`, more is to come."""
-        if self.look is not None and not self.expected:
-            self._finish()
+        """The step has been taken, operation by operation; in `fit`, more is to come."""
+        if self.look is not None:
+            self.look.fleeting = True
+            if not self.expected:
+                self._finish()
 
     def cancel(self) -> None:
         """A compiled step was not taken after all."""
-        if self.captures:
-            self.captures -= 1
-        else:
-            self.look = None
+        self.look = None
 
     def _probe_batch(self) -> str | None:
         """A probe of some samples of the last batch of `fit`."""
@@ -294,16 +287,12 @@ class Record(Callback, Run):
         look, self.look = self.look, None
         assert look is not None
         begun = perf_counter()
-        if look.compiled and not look.find_gradients():
-            self.note("frames of compiled steps lack the gradients that these do not leave behind")
-        loss = self.logged.pop("loss", None) if self.loss is None else _number(self.loss)
-        if loss is None:
-            self.note("a compiled step shows no loss: tell it, run.log(loss=loss)")
-        line = look.line(loss, self.epoch, self.budget, self.logged)
-        self.store.append(line)
+        loss = None if self.loss is None else _number(self.loss)
+        self.store.append(look.frame(loss, self.epoch, self.budget, self.logged))
         self.last, self.count, self.logged, self.loss = look.step, self.count + 1, {}, None
         if self.count > self.limit:
             self._thin()
+        self.next = look.step - look.step % self.every + self.every
         self.budget.spend("frames", perf_counter() - begun - look.extra)
 
     def _thin(self) -> None:
@@ -348,7 +337,8 @@ def record(
 
 
 def _number(loss: Any) -> float:
-    scale = (loss.extra or {}).get("scale", 1.0)
+    """A loss, which is a Tensor or, of a compiled step, an array."""
+    scale = (getattr(loss, "extra", None) or {}).get("scale", 1.0)
     return float(loss.item()) / float(scale)
 
 

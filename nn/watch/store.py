@@ -57,11 +57,11 @@ START = Place()
 
 
 class Memory:
-    """Frames as lines of JSON, and the header, in memory."""
+    """Frames and the header, in memory; a frame becomes a line of JSON when it is read."""
 
     def __init__(self) -> None:
         self.header: dict[str, Any] = {}
-        self.version, self.lines = 1, list[str]()
+        self.version, self.lines = 1, list[Any]()
         self.lock = Lock()
         self.changed = 0
         """How often the header was written."""
@@ -70,8 +70,8 @@ class Memory:
         """Replace the header."""
         self.header, self.changed = header, self.changed + 1
 
-    def append(self, line: str) -> None:
-        """One more frame, or what amends the last."""
+    def append(self, line: Any) -> None:
+        """One more frame, or what amends the last: whatever is a line of JSON as text."""
         self.lines.append(line)
 
     def replace(self, lines: Iterable[str]) -> None:
@@ -85,7 +85,7 @@ class Memory:
             version, lines = self.version, self.lines
         start = place.offset if place.version == version and place.offset <= len(lines) else 0
         found = lines[start:]
-        return Place(version, start + len(found)), found
+        return Place(version, start + len(found)), [str(line) for line in found]
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -128,7 +128,7 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         files.write(self.path / HEADER, json.dumps(header, ensure_ascii=False).encode())
 
-    def append(self, line: str) -> None:
+    def append(self, line: Any) -> None:
         """One more frame, or what amends the last; the system has it when this returns."""
         if self.file is None:
             self.path.mkdir(parents=True, exist_ok=True)

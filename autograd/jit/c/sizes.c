@@ -3,6 +3,8 @@
  * vectors, over a block at a time; blocks, and one whose squares are too large or too small for
  * that, in double. */
 
+#include <math.h>
+
 #define LANES 16
 #define BLOCK 2048
 
@@ -61,21 +63,21 @@ static void add_gradient(Sums *sums, long n, const float *g) {
     if (zeros < n) sums->slope += checked(folded(slope), n, g, 0);
 }
 
-/* told: for each parameter the squares of its weights, of their change, and of its gradient added
- * up, and how many elements of the gradient are 0; the last two are -1 where there is none. */
-void look_at_step(long count, const long *starts, const long *sizes, const float *before,
-                  const float *after, const float *const *gradients, double *told) {
+/* told: of each array the norms of its weights, of their change, and of its gradient, and which
+ * share of the gradient's elements is 0; the last two are -1 where there is none. */
+void look_at_step(long count, const long *sizes, const float *const *before,
+                  const float *const *after, const float *const *gradients, double *told) {
     for (long i = 0; i < count; i++, told += 4) {
-        const float *w = before + starts[i], *v = after + starts[i], *g = gradients[i];
+        const float *w = before[i], *v = after[i], *g = gradients[i];
         Sums sums = {0};
         for (long at = 0; at < sizes[i]; at += BLOCK) {
             long n = sizes[i] - at < BLOCK ? sizes[i] - at : BLOCK;
             add_weights(&sums, n, w + at, v + at);
             if (g) add_gradient(&sums, n, g + at);
         }
-        told[0] = sums.weight;
-        told[1] = sums.change;
-        told[2] = g ? sums.slope : -1;
-        told[3] = g ? (double)sums.zeros : -1;
+        told[0] = sqrt(sums.weight);
+        told[1] = sqrt(sums.change);
+        told[2] = g ? sqrt(sums.slope) : -1;
+        told[3] = !g ? -1 : sizes[i] ? (double)sums.zeros / sizes[i] : 0;
     }
 }

@@ -102,7 +102,8 @@ class Places:
             for var in (*line.outputs, *line.inputs):
                 for root in self.roots(var):
                     last[root] = i
-        for var in (*self._results(), *[write.value for write in self.program.writes]):
+        writes = [write.value for write in self.program.writes]
+        for var in (*self._results(), *self.program.shown, *writes):
             for root in self.roots(var):
                 last[root] = self.end
         return last
@@ -149,7 +150,9 @@ class Places:
         at, line = self.made.get(value, (0, None))
         if line is None or not line.made or line.kind == "join" or value in self.handed_out:
             return
-        if value in self.joined or value in self.direct or value in self.program.checks:
+        if value in self.joined or value in self.direct:
+            return
+        if value in self.program.checks or value in self.program.shown:
             return
         place = leaf.raw[write.at]
         if getattr(place, "shape", None) != value.shape or str(place.dtype) != value.dtype:

@@ -37,6 +37,8 @@ class Text:
         """How each variable is called."""
         self.made: dict[tuple[Any, ...], str] = {}
         self.text: list[str] = []
+        self.shown: list[Any] = []
+        """What the program shows, after each run."""
         self.source = self._source()
         for function in set(re.findall(r"\b[a-z]\w*(?=\()", self.source)) - self.names.keys():
             if (found := _function(xp, function)) is not None:
@@ -191,9 +193,23 @@ class Text:
                     self.text.append(f"z{var.number} = {name}.copy()")
                 name = copied[var]
             results.append(name)
+        self._show()
         self._assign()
         told = ", ".join(results)
         self.text.append(f"return {told},".replace("return ,", "return ()"))
+
+    def _show(self) -> None:
+        """Let what is shown lie in the same place after each call: where it does, or a copy."""
+        for var in self.program.shown:
+            name = self._name(var)
+            if not all(self._stays(root) for root in self.places.roots(var)):
+                self.arrays[var] = self.xp.empty(var.shape, np.dtype(backends.dtype(var.dtype)))
+                self.text.append(f"{self._called(var, f's{var.number}')}[...] = {name}")
+            self.shown.append(self.arrays[var])
+
+    def _stays(self, var: Var) -> bool:
+        """Whether an array lies in the program's own memory."""
+        return var in self.places.home and self.places.home[var][0].kind == "kept"
 
     def _assign(self) -> None:
         """Lines for what leaves become; their old values are read before the first is lost."""

@@ -9,9 +9,11 @@ from ..program import Place, Step, Var
 from .kinds import PLAIN, Fill, Host, Loop
 from .schedule import Schedule
 
-__all__ = ["concatenate", "copied", "copying", "put"]
+__all__ = ["NOWHERE", "concatenate", "copied", "copying", "put"]
 
 NOWHERE = Place(None, 0, None)
+"""Where steps are recorded that nobody has written."""
+
 IDENTITY, GETITEM = Op.table["identity"], Op.table["getitem"]
 
 

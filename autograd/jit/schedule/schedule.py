@@ -39,6 +39,8 @@ class Schedule:
     """Those of them that the call makes and returns."""
     assigned: dict[Buffer, None] = field(default_factory=dict)
     """Those of them that belong to others and are written."""
+    shown: list[Var] = field(default_factory=list)
+    """Temporaries that keep their places until the next run."""
 
     # --- the order ---
 

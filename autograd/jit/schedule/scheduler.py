@@ -9,7 +9,7 @@ from ..layout import View
 from ..loops import is_loop
 from ..program import Program, Step, Var
 from .calls import call
-from .copies import concatenate, copied, put
+from .copies import NOWHERE, concatenate, copied, copying, put
 from .fusion import join, move, reduce
 from .kinds import Host, Kind, Loop, arrays, is_plain
 from .placement import as_view, place_given, place_heads, place_results, place_together
@@ -35,6 +35,7 @@ def scheduled(program: Program, target: Target) -> Schedule:
             copied(schedule, var, View.whole(schedule.results[var], var.shape))
     for var in program.checks:
         schedule.view(var)
+    schedule.shown = [_at_rest(schedule, var) for var in program.shown]
     schedule.commit = last_check(schedule) + 1
     store(schedule)
     _find_outputs(schedule, ends)
@@ -46,6 +47,16 @@ def _ends(program: Program) -> list[Var]:
     """What the call returns, or leaves in `.grad`."""
     gradients = [g for _, g in program.gradients if g is not None]
     return list(dict.fromkeys([*program.results, *gradients]))
+
+
+def _at_rest(schedule: Schedule, var: Var) -> Var:
+    """A variable that lies in the arena in one piece: this one, or a copy made beside it."""
+    view = schedule.view(var)
+    if view.contiguous and view.root()[0].kind == "temporary":
+        return var
+    made = schedule.program.made_by().get(schedule.base_of(var))
+    step = copying(schedule, var, schedule.temporary(var), made.place if made else NOWHERE)
+    return step.output if join(schedule, step) else copied(schedule, var)
 
 
 def _take(schedule: Schedule, step: Step) -> None:
@@ -75,7 +86,7 @@ def _in_c(schedule: Schedule, step: Step) -> bool:
 
 def _find_outputs(schedule: Schedule, ends: Sequence[Var]) -> None:
     """What of each loop must lie in memory: what others read, or somebody sees afterwards."""
-    seen = {schedule.base_of(v) for v in (*ends, *schedule.program.checks)}
+    seen = {schedule.base_of(v) for v in (*ends, *schedule.program.checks, *schedule.shown)}
     for at, kind in enumerate(schedule.order):
         seen |= {schedule.base_of(v) for v in kind.reads() if schedule.at(v) != at}
     for kind in schedule.order:

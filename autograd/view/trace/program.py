@@ -33,7 +33,7 @@ class Listed:
         self.taken: Counter[str] = Counter()
         self.within: list[tuple[str, int]] = []
         """The scopes that the last step was in: their paths and numbers, the outermost first."""
-        self.ends = {id(var) for var in program.ends()}
+        self.ends = {id(var) for var in program.outputs()}
         for step in program.steps:
             self._step(step)
         places = [(s.place.code, s.place.instruction) for s in program.steps if s.place.code]

@@ -18,6 +18,9 @@ host = backends.get("numpy")
 EXPONENTS = 40
 """Powers of two beyond 2^±40 are counted with those."""
 
+BIAS = 1023
+"""What the exponent of a float64 is stored above."""
+
 DIGITS = 6
 """Significant digits of statistics; single numbers keep all of theirs."""
 
@@ -41,38 +44,43 @@ def stats(array: Any, preview: int = 0) -> Stats:
     x = array.astype("float64").ravel()
     finite = host.isfinite(x)
     sound = x if finite.all() else x[finite]
-    nans = int(host.isnan(x).sum())
+    nans = 0 if sound is x else int(host.isnan(x).sum())
     norm, mean, std, low, high = 0.0 if not x.size else nan, nan, nan, nan, nan
     if sound.size:
-        largest = float(abs(sound).max())
-        scale = largest if largest > 1e100 or 0 < largest < 1e-100 else 1.0  # squares of both end
-        norm = scale * sqrt(float(host.dot(sound / scale, sound / scale)))
-        mean, std = float(sound.mean()), float(scale * (sound / scale).std())
         low, high = float(sound.min()), float(sound.max())
+        largest = max(-low, high)
+        scale = largest if largest > 1e100 or 0 < largest < 1e-100 else 1.0  # squares of both end
+        scaled = sound if scale == 1.0 else sound / scale
+        norm = scale * sqrt(float((scaled * scaled).sum()))
+        mean, std = scale * float(scaled.mean()), scale * float(scaled.std())
+    hist = histogram(sound)
     return Stats(
         _rounded(norm), _rounded(mean), _rounded(std), _rounded(low), _rounded(high),
-        zeros=_rounded(float((x == 0).mean())) if x.size else 0.0,
+        zeros=_rounded(hist.zero / x.size) if x.size else 0.0,
         nan=nans,
         inf=int(x.size - sound.size) - nans,
-        hist=histogram(sound),
+        hist=hist,
         preview=_preview(array, preview) if preview and array.ndim and array.size else None,
     )  # fmt: skip
 
 
 def histogram(x: Any) -> Hist:
     """How many numbers of a flat array of finite float64 are of which sign and size."""
-    sizes = x[x != 0]
-    exponents = host.clip(host.frexp(sizes)[1] - 1, -EXPONENTS, EXPONENTS)  # frexp: 0.5 ≤ m < 1
-    zero = int(x.size - sizes.size)
-    if not sizes.size:
+    first_bits = (x.view("uint64") >> 52).view("int64")  # the sign, and 11 bits of the exponent
+    counts = host.bincount(first_bits, minlength=4096).reshape(2, 2048)
+    tiny = x[first_bits & 2047 == 0] if counts[:, 0].any() else x[:0]
+    counts[:, 0] = (tiny > 0).sum(), (tiny < 0).sum()  # below 2^-1022, and none of them 0
+    zero = int(x.size - counts.sum())
+    low, high = BIAS - EXPONENTS, BIAS + EXPONENTS
+    sides = counts[:, low : high + 1].copy()
+    sides[:, 0] += counts[:, :low].sum(axis=1)
+    sides[:, -1] += counts[:, high + 1 :].sum(axis=1)
+    there = sides.any(axis=0).nonzero()[0]
+    if not there.size:
         return Hist(0, [], zero, [])
-    first = int(exponents.min())
-    count = int(exponents.max()) - first + 1
-    signs = [
-        host.bincount(exponents[side] - first, minlength=count).tolist()
-        for side in (sizes < 0, sizes > 0)
-    ]
-    return Hist(first, signs[0], zero, signs[1])
+    begin, end = int(there[0]), int(there[-1]) + 1
+    positive, negative = sides[:, begin:end].tolist()
+    return Hist(begin - EXPONENTS, negative, zero, positive)
 
 
 def _preview(array: Any, most: int) -> Preview:
