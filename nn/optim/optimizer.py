@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from autograd import Tensor, names, no_grad
 from autograd.errors import GraphError
 from autograd.node import current, scope
 
-from . import state
-from .clipping import clipped, clipped_tensors
+from . import recorded, state
+from .clipping import clipped
 from .flat import Flat, Stretch
 from .groups import listed
+from .observer import Observer
 from .untouched import tell_untouched
 
-__all__ = ["Observer", "Optimizer"]
+__all__ = ["Optimizer"]
 
 MEANT = {
     "learning_rate": "lr", "epsilon": "eps", "beta_1": "betas=(beta1, beta2)",
@@ -30,40 +31,6 @@ MEANT = {
 
 Rate = float | Callable[[int], float]
 """A learning rate: a number, or a schedule from the count of steps taken to a number."""
-
-
-class Observer(Protocol):
-    """Who looks at the steps of an optimizer, as its `observer`; `nn.Record` does.
-
-    `fit` asks whether the next step is `due` to be seen, and shows what was computed in it.
-    """
-
-    next: int
-    """No step before this one is shown."""
-
-    def due(self, optimizer: Optimizer) -> bool:
-        """Whether gradients have to be at hand after the next step of `fit`."""
-
-    def see(self, run: Any, loss: Tensor, batch: Any) -> None:
-        """A batch of `fit` that was due is done; gradients are still there."""
-
-    def before(
-        self, optimizer: Optimizer, gradients: list[list[Stretch]], loss: Any = None
-    ) -> None:
-        """A step is about to be taken, with these gradients, before they are clipped.
-
-        A compiled step only computes them then, and leaves them in the same arrays until the next,
-        and the loss in one more; it does not say when it is done.
-        """
-
-    def after(self, optimizer: Optimizer) -> None:
-        """The step has been taken."""
-
-    def cancel(self) -> None:
-        """A compiled step was not taken after all."""
-
-    def end(self) -> None:
-        """The training has ended, or was left by an error."""
 
 
 class Optimizer:
@@ -195,16 +162,16 @@ class Optimizer:
         self.checked = False
         """Whether somebody has looked for parameters that get no gradient."""
         self.groups = []
-        self._own: list[dict[str, Any]] = []
+        self.own: list[dict[str, Any]] = []
         """The options of each of the `groups`, where any has some of its own."""
         for options in self.param_groups:
             kinds: dict[Any, list[Tensor]] = {}
             for p in options["params"]:
                 kinds.setdefault((p.backend, p.dtype), []).append(p)
             self.groups += map(self.flat, kinds.values())
-            self._own += [options] * len(kinds)
+            self.own += [options] * len(kinds)
         if not self.grouped:
-            self._own = []
+            self.own = []
         self.constrained = [p for p in self.params if p.extra and "constraint" in p.extra]
         return self
 
@@ -218,6 +185,16 @@ class Optimizer:
         return len(self.param_groups) > 1 or any(len(group) > 1 for group in self.param_groups)
 
     # --- the step ---
+
+    def rates(self) -> list[tuple[float, float]]:
+        """(learning rate, weight decay) of each of the `groups`, for the next step."""
+        lr, decay = self._rate(self._lr), self.weight_decay
+        if not self.own:
+            return [(lr, decay)] * len(self.groups)
+        return [
+            (self._rate(options.get("lr", lr)), options.get("weight_decay", decay))
+            for options in self.own
+        ]
 
     def scalars(self, lr: float, decay: float) -> dict[str, Any]:
         """The numbers of the formula at the current step."""
@@ -236,7 +213,7 @@ class Optimizer:
         watcher = current().watcher
         if watcher is not None:
             with scope(self.name, None, names.calling()):
-                self._recorded(watcher)
+                recorded.take(self, watcher)
             return
         if gradients is None:
             gradients = self.gather()
@@ -254,86 +231,14 @@ class Optimizer:
             observer.before(self, gradients)
         if self.clip_value is not None or self.clip_norm is not None:
             gradients = clipped(gradients, self.clip_value, self.clip_norm)
-        lr, decay, own = self._lr, self.weight_decay, self._own
-        if callable(lr):
-            lr = self._rate(lr)
-        rates = [self._rate(options.get("lr", lr)) for options in own] if own else ()
+        rates = self.rates()
         self.steps += 1  # a schedule is read before, a formula counts from 1
-        for i, group in enumerate(self.groups):
-            if own:
-                lr, decay = rates[i], own[i].get("weight_decay", self.weight_decay)
-            group.apply(
-                self.formula, gradients[i], *self.decays(lr, decay), self.scalars(lr, decay)
-            )
+        for group, found, (lr, decay) in zip(self.groups, gradients, rates, strict=True):
+            group.apply(self.formula, found, *self.decays(lr, decay), self.scalars(lr, decay))
         if self.constrained:
-            self._constrain()
+            self.constrain()
         if observer is not None:
             observer.after(self)
-
-    def _recorded(self, watcher: Any) -> None:
-        """The step, with tensors, for who records it; rates and counts are its numbers."""
-        if self.accumulate > 1 or not self.groups:
-            watcher.refuse("the optimizer accumulates gradients, or has no parameters", "")
-        options, facts = self._own, self._facts()
-        watcher.guard(lambda: self._own is options and self._facts() == facts)
-        if options or self.constrained:
-            before = self._decays()
-            watcher.guard(lambda: self._decays() == before)
-        found = [
-            group.record(watcher, [watcher.gradient(p) for p in group.params])
-            for group in self.groups
-        ]
-        compiled = _Numbers(self, [[place for place, _ in group] for group in found])
-        numbers = watcher.number(compiled)
-        loss = watcher.loss if watcher.loss is not None and watcher.loss.size == 1 else None
-        shown = [g for group in found for _, g in group] + ([] if loss is None else [loss])
-        watcher.shows(shown, compiled.show)
-        if self.clip_value is not None or self.clip_norm is not None:
-            found = clipped_tensors(found, self.clip_value, self.clip_norm)
-        for i, group in enumerate(self.groups):
-            mark = self._mark(i)
-            own = {k[len(mark) :]: v for k, v in numbers.items() if k.startswith(mark)}
-            decay = self._own[i].get("weight_decay", self.weight_decay) if self._own else 0
-            decays = bool(decay or self.weight_decay)
-            pull, shrink = own.pop("pull"), own.pop("shrink")
-            pulls, _ = self.decays(1.0, 1.0)
-            group.apply_recorded(
-                self.formula, found[i], pull if decays and pulls else None,
-                shrink if decays and not pulls else None, own,
-            )  # fmt: skip
-        if self.constrained:
-            self._constrain()
-
-    def _facts(self) -> tuple[Any, ...]:
-        """What a recorded step takes for granted."""
-        return self.weight_decay, self.clip_value, self.clip_norm, self.accumulate
-
-    def _decays(self) -> list[Any]:
-        """The groups' own decays, and which of the constrained parameters learn."""
-        return [
-            *[options.get("weight_decay") for options in self._own],
-            *[p.requires_grad for p in self.constrained],
-        ]
-
-    def _numbers(self) -> dict[str, Any]:
-        """The numbers of the next step, by group, as it is taken."""
-        lr, decay = self._rate(self._lr), self.weight_decay
-        rates = [self._rate(options.get("lr", lr)) for options in self._own] if self._own else []
-        self.steps += 1
-        found: dict[str, Any] = {}
-        for i in range(len(self.groups)):
-            if rates:
-                lr, decay = rates[i], self._own[i].get("weight_decay", self.weight_decay)
-            own = self.scalars(lr, decay)
-            own["pull"], own["shrink"] = self.decays(lr, decay)
-            if len(self.groups) == 1:
-                return own
-            found |= {self._mark(i) + key: value for key, value in own.items()}
-        return found
-
-    def _mark(self, i: int) -> str:
-        """What a group's numbers are told apart by, where there are several."""
-        return f"{i}." if len(self.groups) > 1 else ""
 
     def gather(self) -> list[list[Stretch]]:
         """The gradients, as (start, end, array) of each of the `groups`: what `step` takes."""
@@ -367,7 +272,8 @@ class Optimizer:
         share, self.waiting = 1 / self.waiting, 0
         return [group.take(share) for group in self.groups]
 
-    def _constrain(self) -> None:
+    def constrain(self) -> None:
+        """Put the parameters that have a constraint where it lets them be."""
         with no_grad():
             for p in self.constrained:
                 if p.requires_grad:
@@ -399,36 +305,3 @@ class Optimizer:
 
     def __repr__(self) -> str:
         return f"{self.name}(lr={self.lr:g}, {len(self.params)} parameters, {self.steps} steps)"
-
-
-class _Numbers:
-    """The numbers of a compiled step, computed as the step is taken.
-
-    `places` are those of the gradients in each of the `groups`: (start, end).
-    """
-
-    def __init__(self, optimizer: Optimizer, places: list[list[slice]]) -> None:
-        self.optimizer, self.places = optimizer, places
-        self.gradients: list[list[Stretch]] | None = None
-        """Where gradients will lie after each step; not known as long as it is being recorded."""
-        self.loss: Any = None
-        """Where the loss will lie, if the step begins at one."""
-
-    def show(self, arrays: list[Any]) -> None:
-        """The gradients, one behind the other, will lie in these, and behind them the loss."""
-        left = iter(arrays)
-        self.gradients = [[(s.start, s.stop, next(left)) for s in group] for group in self.places]
-        self.loss = next(left, None)
-
-    def __call__(self) -> dict[str, Any]:
-        optimizer, gradients = self.optimizer, self.gradients
-        observer = optimizer.observer
-        if observer is not None and gradients is not None and optimizer.steps >= observer.next:
-            observer.before(optimizer, gradients, self.loss)
-        return optimizer._numbers()
-
-    def undo(self) -> None:
-        """The step was not taken after all."""
-        self.optimizer.steps -= 1
-        if self.gradients is not None and self.optimizer.observer is not None:
-            self.optimizer.observer.cancel()
