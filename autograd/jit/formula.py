@@ -18,7 +18,7 @@ from ..node import Op
 from ..ops.index import HERE
 from .program import Step
 
-__all__ = ["Put", "formula", "index", "literal", "subscript"]
+__all__ = ["Put", "expression", "formula", "index", "literal", "settled", "subscript"]
 
 numpy: Any = backends.get("numpy").numpy  # NumPy itself
 
@@ -31,17 +31,22 @@ def formula(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tu
     text, called = _special(step, told), False
     if text is None:
         text, called = _general(step, told, params)
-    return (f"np.asarray({text}, np.{step.output.dtype})" if _needs_dtype(step) else text), called
+    return settled(step, text), called
+
+
+def settled(step: Step, text: str) -> str:
+    """A right-hand side, in the dtype that the engine gives its result."""
+    return f"np.asarray({text}, np.{step.output.dtype})" if _needs_dtype(step) else text
 
 
 def _general(step: Step, told: list[ast.expr], params: dict[str, ast.expr]) -> tuple[str, bool]:
     op = step.op
-    expression = None if op.outputs else _expression(op)
-    if expression is not None:
+    found = None if op.outputs else expression(op)
+    if found is not None:
         names: dict[str, Any] = {name: told[i] for i, name in enumerate(op.inputs)}
         if op.variadic:
             names[op.inputs[-1]] = told[len(op.inputs) - 1 :]
-        put = Put(names | params).visit(ast.parse(expression, mode="eval").body)
+        put = Put(names | params).visit(ast.parse(found, mode="eval").body)
         return ast.unparse(ast.fix_missing_locations(put)), False
     given = step.params
     keywords = [
@@ -86,7 +91,7 @@ def _needs_dtype(step: Step) -> bool:
 
 
 @cache
-def _expression(op: Op) -> str | None:
+def expression(op: Op) -> str | None:
     """The expression that an op's forward is, if it is one of its operands and of NumPy alone."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(op.forward))).body[0]

@@ -1,105 +1,222 @@
-"""Operations and constants in NumPy's words, for the derivative as code."""
+"""Operations in NumPy's words, for the derivative as code."""
 
 from __future__ import annotations
 
 import ast
-import re
+import inspect
+from collections.abc import Callable
 from typing import Any
 
-import backends
-from backends import namespaces
-
-from ..jit.formula import Put, literal
-from ..jit.program import Place, Step, Var
+from ..jit.formula import Put, index, literal, subscript
 from ..node import Node
-from ..several import Bundle
+from ..ops.index import HERE
+from .vocabulary import FUNCTIONS, returned
 
-__all__ = ["constant", "grouped", "identifier", "on_host", "seed_text", "step_of", "words"]
-
-host = backends.get("numpy")
+__all__ = ["SPECIAL", "WORDS", "results", "words"]
 
 WORDS = {
+    "matmul": "x @ y",
+    "affine": "x @ w + b",
+    "detach": "x",
+    "to": "x",
+    "clip": "np.clip(x, low, high)",
+    "xlogy": "x * np.log(np.where(x == 0, 1, y))",
+    "gelu": "x * normal_cdf(x)",
     "mean": "np.mean(x, axis=axis, keepdims=keepdims)",
     "var": "np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)",
     "std": "np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)",
     "norm": "np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))",
-    "softmax_cross_entropy": "np.log(np.sum(np.exp(x - np.max(x, -1, keepdims=True)), -1)) + "
-    "np.max(x, -1) - np.take_along_axis(x, index[..., None], -1)[..., 0]",
-    "softmax_cross_entropy_grad": "g[..., None] * (np.exp(x - np.max(x, -1, keepdims=True)) / "
-    "np.sum(np.exp(x - np.max(x, -1, keepdims=True)), -1, keepdims=True) - "
+    "log_softmax": "x - logsumexp(x, axis=axis, keepdims=True)",
+    "softmax_cross_entropy": "logsumexp(x, axis=-1) - "
+    "np.take_along_axis(x, index[..., None], axis=-1)[..., 0]",
+    "softmax_cross_entropy_grad": "g[..., None] * (softmax(x) - "
     "(index[..., None] == np.arange(x.shape[-1])))",
-    "softmax": "np.exp(x - np.max(x, axis, keepdims=True)) / "
-    "np.sum(np.exp(x - np.max(x, axis, keepdims=True)), axis, keepdims=True)",
-    "log_softmax": "x - np.max(x, axis, keepdims=True) - "
-    "np.log(np.sum(np.exp(x - np.max(x, axis, keepdims=True)), axis, keepdims=True))",
+    "putitem": "put(g, at, shape)",
+    "setitem": "setitem(x, y, at)",
+    "additem": "additem(x, y, at)",
+    "winners": "winners(x, at)",
+    "gather": "x[along(index, axis)]",
+    "putalong": "put(g, along(index, axis), shape)",
+    "scatter_add": "additem(x, y, along(index, axis))",
+    "embedding": "x[index]",
+    "putrows": "put(g, index, shape)",
+    "argsort": "np.argsort(x, axis=axis, kind='stable')",
+    "conv_affine": "conv(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)"
+    " + b",
+    "fft": "as_pairs(np.fft.fft(as_complex(x), axis=axis))",
+    "ifft": "as_pairs(np.fft.ifft(as_complex(x), axis=axis))",
+    "rfft": "as_pairs(np.fft.rfft(x, axis=axis))",
+    "irfft": "np.fft.irfft(as_complex(x), n, axis=axis)",
+    "inv": "np.linalg.inv(x)",
+    "solve": "np.linalg.solve(a, b)",
+    "det": "np.linalg.det(x)",
+    "slogdet": "np.linalg.slogdet(x)",
+    "cholesky": "np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)",
+    "eigh": "np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)",
+    "svd": "np.linalg.svd(x, full_matrices=False)",
+    "qr": "np.linalg.qr(x)",
 }
-"""What NumPy has words for, though the op's own forward is longer: it is made for speed, for 16-bit
-numbers, for infinities."""
+"""What NumPy, and our vocabulary of NumPy functions, has one line for, though the op's own forward
+is longer: it is made for speed, for 16-bit numbers, for infinities.
+
+Beside the op's inputs and params, `at` is the index that a pattern and its arrays make, and `shape`
+that of the result.  What has no line here, no function of its name in the vocabulary and no
+forward that is one expression of NumPy's is imported from where it was defined.
+"""
+
+EXACT = ("autograd.ops.shape", "autograd.ops.index")
+"""Where ops move and choose elements, which half precision does as well as any other."""
+
+SIZES = ("size", "stride", "padding", "dilation")
+"""Params that have a number per axis of a window, or one for all."""
+
+HALF = ("float16", "bfloat16")
+
+Ast = ast.expr
 
 
-def words(node: Node, told: list[ast.expr], params: dict[str, ast.expr]) -> str | None:
+def words(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
     """An operation in NumPy's words, where it has some."""
     op = node.op
     assert op is not None
-    if op.name == "sum_to":
-        shape, wanted = node.inputs[0].shape, node.params["shape"]
-        extra = len(shape) - len(wanted)
-        axes = (*range(extra), *(i + extra for i, n in enumerate(wanted) if n != shape[i + extra]))
-        summed = f"np.sum({ast.unparse(told[0])}, axis={axes}, keepdims=True)"
-        return f"{summed}.reshape({wanted})" if extra else summed
+    half = [x.is_array and str(getattr(x.raw, "dtype", "")) in HALF for x in node.inputs]
+    if op.__module__ in EXACT or not any(half):
+        return _words(node, told, params)
+    wide = [ast.parse(f"({ast.unparse(x)}).astype(np.float32)", mode="eval").body if h else x
+            for x, h in zip(told, half, strict=True)]  # fmt: skip
+    text = _words(node, wide, params)
+    if text is None:
+        return None
+    name = node.inputs[half.index(True)].raw.dtype.name
+    kind = "np.float16" if name == "float16" else f"({ast.unparse(told[half.index(True)])}).dtype"
+    back = f"[m.astype({kind}) for m in {text}]" if results(node) else f"({text}).astype({kind})"
+    return ast.unparse(ast.parse(back))
+
+
+def results(node: Node) -> tuple[str, ...]:
+    """The names of what the words for an operation return; none where that is one result."""
+    op = node.op
+    assert op is not None
+    if op.name in FUNCTIONS:
+        return returned(op.name)
+    return (*op.outputs, *(() if op.name in WORDS else op.keeps))
+
+
+def _words(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    op = node.op
+    assert op is not None
+    if op.name in SPECIAL:
+        text = SPECIAL[op.name](node, told, params)
+        if text is not None:
+            return text
     if op.name not in WORDS:
-        return None
-    names = dict(zip(op.inputs, told, strict=True)) | params
+        return _call(node, told, params) if op.name in FUNCTIONS else None
+    names: dict[str, Any] = {"shape": literal(tuple(getattr(node, "shape", ())))}
+    if "pattern" in params:
+        names["at"] = _index(node, told[len(op.inputs) - 1 :])
+    names |= dict(zip(op.inputs, told, strict=False)) | params
+    names |= {key: _one(value) for key, value in params.items() if key in SIZES}
     put = Put(names).visit(ast.parse(WORDS[op.name], mode="eval").body)
-    return ast.unparse(ast.fix_missing_locations(put))
+    return ast.unparse(ast.fix_missing_locations(_shortened(put)))
 
 
-def step_of(node: Node) -> Step:
-    """A node as a step of a program, which formulas are written from."""
-    assert node.op is not None
-    inputs = tuple([_var(x) for x in node.inputs])
-    raws = node.raw if isinstance(node, Bundle) else (node.raw,)
-    outputs = tuple([_variable(raw) for raw in raws])
-    return Step(node.op, inputs, node.params, outputs, Place(None, 0, None))
+def _call(node: Node, told: list[Ast], params: dict[str, Ast]) -> str:
+    """A call of the function in the vocabulary that has the op's name."""
+    op = node.op
+    assert op is not None
+    given = dict(zip(op.inputs, told, strict=False))
+    takes = inspect.signature(FUNCTIONS[op.name]).parameters
+    call = ast.Call(ast.Name(op.name), [], [])
+    for name in takes:
+        if name in given and not call.keywords and name != "condition":
+            call.args.append(given[name])
+        elif name in given or name in params:
+            value = given[name] if name in given else params[name]
+            call.keywords.append(ast.keyword(name, _one(value) if name in SIZES else value))
+    while call.args and _same(call.args[-1], [*takes.values()][len(call.args) - 1].default):
+        call.args.pop()
+    return ast.unparse(_shortened(call))
 
 
-def _var(node: Node) -> Var:
-    return _variable(node.raw[0] if isinstance(node, Bundle) else node.raw)
+def _shortened(tree: Ast) -> Ast:
+    """Calls of our vocabulary without the arguments that say what is so anyway."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in FUNCTIONS:
+            takes = inspect.signature(FUNCTIONS[ast.unparse(call.func)]).parameters
+            call.keywords = [k for k in call.keywords if not _same(k.value, takes[k.arg].default)]  # type: ignore[index]
+    return tree
 
 
-def _variable(raw: Any) -> Var:
-    dtype = getattr(raw, "dtype", None)
-    return Var(0, tuple(getattr(raw, "shape", ())), None if dtype is None else str(dtype), "step")
+def _same(told: Ast, default: Any) -> bool:
+    return isinstance(told, ast.Constant) and told.value == default
 
 
-def identifier(wish: str) -> str:
-    """A name as Python can have it: "0.weight" is layer0_weight."""
-    name = re.sub(r"\W+", "_", wish).strip("_") or "x"
-    return f"layer{name}" if name[0].isdigit() else name
+def _one(told: Ast) -> Ast:
+    """One number, where it stands for each axis."""
+    while isinstance(told, ast.Tuple) and len({ast.dump(x) for x in told.elts}) == 1:
+        told = told.elts[0]
+    return told
 
 
-def constant(raw: Any) -> ast.expr | None:
-    """A number, or an array of one number alone, as Python; None for other data."""
-    if getattr(raw, "dtype", None) is None:
-        return literal(raw)
-    array = on_host(raw)
-    dtype = array.dtype.name
-    if dtype == "bfloat16" or not array.size or (array != array.flat[0]).any():
+def _index(node: Node, arrays: list[Ast]) -> Ast:
+    """What stands in the brackets of x[…], as a value."""
+    rest = iter(arrays)
+    parts = [next(rest) if p is HERE else index(p) for p in node.params["pattern"]]
+    if len(parts) == 1 and not isinstance(parts[0], ast.Slice):
+        return parts[0]  # type: ignore[return-value]
+    return ast.parse(subscript(ast.parse("np.s_", mode="eval").body, parts), mode="eval").body
+
+
+def _sum_to(node: Node, told: list[Ast], params: dict[str, Ast]) -> str:
+    shape, wanted = node.inputs[0].shape, node.params["shape"]
+    extra = len(shape) - len(wanted)
+    axes = (*range(extra), *(i + extra for i, n in enumerate(wanted) if n != shape[i + extra]))
+    summed = f"np.sum({ast.unparse(told[0])}, axis={axes}, keepdims=True)"
+    return f"{summed}.reshape({wanted})" if extra else summed
+
+
+def _power(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    return ast.unparse(told[0]) if node.params["n"] == 1 else None
+
+
+def _dot(node: Node, told: list[Ast], params: dict[str, Ast]) -> str:
+    bias, *rest = told
+    n = len(rest) // 2
+    products = [ast.BinOp(w, ast.Mult(), x) for w, x in zip(rest[:n], rest[n:], strict=True)]
+    return " + ".join([ast.unparse(x) for x in (*products, bias)])
+
+
+def _gather(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    """NumPy's own word, which broadcasts the index, where it has nothing to broadcast."""
+    x, at = node.inputs[0].shape, node.inputs[1].shape
+    axis = node.params["axis"] % len(x)
+    if x[:axis] + x[axis + 1 :] != at[:axis] + at[axis + 1 :]:
         return None
-    told = re.sub(r"\b(nan|inf)\b", r"np.\1", repr(array.flat[0].item()))
-    text = f"np.full({array.shape}, {told}, np.{dtype})" if array.shape else f"np.{dtype}({told})"
-    return ast.parse(text, mode="eval").body
+    return f"np.take_along_axis({ast.unparse(told[0])}, {ast.unparse(told[1])}, axis={axis})"
 
 
-def grouped(expression: ast.expr) -> str:
-    text = ast.unparse(expression)
-    return f"({text})" if isinstance(expression, (ast.IfExp, ast.Compare, ast.BoolOp)) else text
+def _argsort(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    """Falling: sorted from behind, so that equal elements stay in order."""
+    if not node.params["descending"]:
+        return None
+    x, axis = ast.unparse(told[0]), node.params["axis"]
+    order = f"np.argsort(np.flip({x}, {axis}), axis={axis}, kind='stable')"
+    return f"{node.shape[axis] - 1} - np.flip({order}, {axis})"
 
 
-def seed_text(root: Node, name: str) -> str:
-    return f"np.ones_like({name})" if root.is_array else "1.0"
+def _clip(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    """With one limit that is the larger, or the smaller, of two."""
+    low, high = node.params["low"], node.params["high"]
+    if low is not None and high is not None:
+        return None
+    x = ast.unparse(told[0])
+    if low is not None:
+        return f"np.maximum({x}, {ast.unparse(params['low'])})"
+    return x if high is None else f"np.minimum({x}, {ast.unparse(params['high'])})"
 
 
-def on_host(raw: Any) -> Any:
-    space = namespaces[type(raw)]
-    return raw if getattr(raw, "dtype", None) is None else host.asarray(space.to_host(raw))
+SPECIAL: dict[str, Callable[[Node, list[Ast], dict[str, Ast]], str | None]] = {
+    "sum_to": _sum_to, "power": _power, "dot": _dot, "gather": _gather, "argsort": _argsort,
+    "clip": _clip,
+}  # fmt: skip
+"""Ops whose words depend on shapes or params; None where those of `WORDS` will do."""
