@@ -18,13 +18,13 @@ from backends import numpy as np
 
 from ..node import Op
 from .formula import formula, index, literal, subscript
+from .line_breaks import WIDE, folded
 from .program import Program, Step, Var, Write
 from .words import Words, size
 
-__all__ = ["PythonText", "folded"]
+__all__ = ["PythonText"]
 
 ORDER = ("argument", "leaf", "gradient", "number", "constant")
-WIDE = 100
 SMALL = 16
 """Constants of at most so many elements are written out."""
 
@@ -278,24 +278,3 @@ def _called(function: str, *args: Any) -> ast.expr:
     """A call with plain arguments, the last of which is a dtype's name."""
     told = ", ".join(re.sub(r"\b(nan|inf)\b", r"np.\1", repr(x)) for x in args[:-1])
     return ast.parse(f"{function}({told}, np.{args[-1]})", mode="eval").body
-
-
-def folded(line: str, indent: str) -> str:
-    """A long line as several, broken behind commas in brackets, of the outermost if possible."""
-    commas: list[tuple[int, int]] = []
-    depth, quoted = 0, False
-    for i, letter in enumerate(line):
-        quoted ^= letter == "'"
-        if not quoted:
-            depth += (letter in "([") - (letter in ")]")
-            if depth and line.startswith(", ", i):
-                commas.append((depth, i + 1))
-    found, start, room = [], 0, WIDE
-    while len(line) - start > room:
-        ends = [(-depth, end) for depth, end in commas if start < end <= start + room]
-        if not ends:
-            break
-        end = max(ends)[1]
-        found.append(line[start:end])
-        start, room = end + 1, WIDE - len(indent)
-    return f"\n{indent}".join([*found, line[start:]])

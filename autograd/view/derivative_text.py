@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import AutogradError
 from ..jit.formula import formula, literal, settled
-from ..jit.python_text import WIDE, folded
+from ..jit.line_breaks import WIDE, assigned, folded
 from ..names import Names
 from ..node import Node, history, record_everything
 from ..ops.shape import detach, sum_to
@@ -242,7 +242,7 @@ class Writer:
                 self._line(f"{self._unpacked(x, named, '_')} = {right}", where)
             else:
                 right = self._right(x)
-                if x is not node and uses[x] > 1:
+                if x is not node and uses[x] > 1 and not right.isidentifier():
                     name = self._free("t")
                     self._line(f"{name} = {right}", about)
                     right = name
@@ -274,7 +274,7 @@ class Writer:
     def _line(self, text: str, about: list[int], items: Sequence[str] = ()) -> None:
         """Write a line; a long one as several, its `items` below each other, without comment."""
         code = text.partition("  # ")[0] if len(text) > WIDE - 4 else text
-        lines = folded(f"    {code}", " " * 8).split("\n") if text else [""]
+        lines = assigned(f"    {code}") if text else [""]
         if items and len(text) > WIDE - 4:
             start, _, _ = text.partition("{")
             lines = [f"    {start}{{", *[f"        {item}," for item in items], "    }"]

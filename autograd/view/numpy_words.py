@@ -67,6 +67,9 @@ forward that is one expression of NumPy's is imported from where it was defined.
 EXACT = ("autograd.ops.shape", "autograd.ops.index")
 """Where ops move and choose elements, which half precision does as well as any other."""
 
+NATIVE = ("add", "power", "matmul", "affine", "clip")
+"""What NumPy, and the engine, compute in float16."""
+
 SIZES = ("size", "stride", "padding", "dilation")
 """Params that have a number per axis of a window, or one for all."""
 
@@ -82,12 +85,14 @@ def words(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
     half = [x.is_array and str(getattr(x.raw, "dtype", "")) in HALF for x in node.inputs]
     if op.__module__ in EXACT or not any(half):
         return _words(node, told, params)
+    name = node.inputs[half.index(True)].raw.dtype.name
+    if name == "float16" and op.name in NATIVE:
+        return _words(node, told, params)
     wide = [ast.parse(f"({ast.unparse(x)}).astype(np.float32)", mode="eval").body if h else x
             for x, h in zip(told, half, strict=True)]  # fmt: skip
     text = _words(node, wide, params)
     if text is None:
         return None
-    name = node.inputs[half.index(True)].raw.dtype.name
     kind = "np.float16" if name == "float16" else f"({ast.unparse(told[half.index(True)])}).dtype"
     back = f"[m.astype({kind}) for m in {text}]" if results(node) else f"({text}).astype({kind})"
     return ast.unparse(ast.parse(back))
@@ -175,6 +180,35 @@ def _sum_to(node: Node, told: list[Ast], params: dict[str, Ast]) -> str:
     return f"{summed}.reshape({wanted})" if extra else summed
 
 
+def _moved(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    """What stays as it is: a reshape to the same shape, a transpose of axes in order; x.T.T."""
+    if isinstance(told[0], ast.Attribute) and told[0].attr == "T" and "axes" in params:
+        return ast.unparse(told[0].value) if node.params["axes"] is None else None
+    axes = node.params.get("axes", ())
+    still = node.shape == node.inputs[0].shape if not axes else axes == tuple(range(len(axes)))
+    return ast.unparse(told[0]) if still and axes is not None else None
+
+
+def _ones(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    """(x == 0).astype(…) * 0 + 1, as rules have it, which also holds where x is not finite."""
+    match told:
+        case [
+            ast.BinOp(
+                ast.Call(ast.Attribute(ast.Compare(x, [ast.Eq()], [ast.Constant(0)]), "astype")),
+                ast.Mult(),
+                ast.Constant(0),
+            ),
+            ast.Constant(1),
+        ]:
+            return f"np.ones_like({ast.unparse(x)})"
+    return None
+
+
+def _triangle(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
+    assert node.op is not None
+    return f"np.{node.op.name}({ast.unparse(told[0])})" if node.params["k"] == 0 else None
+
+
 def _power(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
     return ast.unparse(told[0]) if node.params["n"] == 1 else None
 
@@ -217,6 +251,7 @@ def _clip(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
 
 SPECIAL: dict[str, Callable[[Node, list[Ast], dict[str, Ast]], str | None]] = {
     "sum_to": _sum_to, "power": _power, "dot": _dot, "gather": _gather, "argsort": _argsort,
-    "clip": _clip,
+    "clip": _clip, "reshape": _moved, "transpose": _moved, "tril": _triangle, "triu": _triangle,
+    "add": _ones,
 }  # fmt: skip
 """Ops whose words depend on shapes or params; None where those of `WORDS` will do."""

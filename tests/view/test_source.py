@@ -17,6 +17,7 @@ import nn
 from autograd import AutogradError, Tensor, Value, source
 from autograd.jit.formula import expression
 from autograd.node import Op, record_everything
+from autograd.ops.ctc import ctc_alphas
 from autograd.ops.pooling import max_pool, max_pool_index
 from autograd.view import GraphTrace, Source
 from autograd.view.numpy_literals import identifier
@@ -35,6 +36,12 @@ NEVER_WRITTEN = {
     "random_normal": "as random_hits",
     "random_uniform": "as random_hits",
     "recomputed": "it calls the user's own function again",
+}
+
+TOLERANCES = {
+    "float64": {"rtol": 1e-9, "atol": 1e-12},
+    "float32": {"rtol": 1e-3, "atol": 1e-4},
+    "float16": {"rtol": 3e-2, "atol": 1e-1},
 }
 
 
@@ -57,24 +64,25 @@ def alone(written: Source, what: str) -> tuple[Any, dict[str, Any]]:
     return space[written.name](**written.arguments)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 @pytest.mark.parametrize("case", SMOOTH, ids=str)
 def test_code_of_every_op_computes_the_gradients_of_backward(case: Case, dtype: str) -> None:
+    if case.op is ctc_alphas and dtype == "float16":
+        pytest.skip("log 0 is a number there whose sums are beyond float16")
     inputs = tensors(case.draw(dtype), requires_grad=True)
     for i, x in enumerate(inputs):
         x.name = f"x{i}"
     loss = case(*inputs).sum()
     value, gradients = alone(source(loss), case.op.name)
-    exact, near = {"rtol": 1e-9, "atol": 1e-12}, {"rtol": 1e-3, "atol": 1e-4}
-    tolerance = exact if dtype == "float64" else near
+    tolerance = TOLERANCES[dtype]
     np.testing.assert_allclose(value, loss.item(), **tolerance)
     loss.backward()
     expected = {x.name: x.grad.numpy() for x in inputs if x.grad is not None}
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():
         np.testing.assert_allclose(gradient, expected[name], **tolerance)
-        assert gradient.dtype == expected[name].dtype
         assert gradient.shape == expected[name].shape
+        assert gradient.dtype == expected[name].dtype or dtype == "float16"
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.op.differentiable], ids=str)
