@@ -23,7 +23,7 @@
 
 One line per operation forward, one per contribution backward, in the order in which the engine
 takes them; the right-hand sides are the ops' own formulas and rules.  What NumPy has no word for, a
-convolution or an LSTM, is a short function of the text's own, in front (see `vocabulary`).  What
+convolution or an LSTM, is a short function of the text's own, behind it (see `vocabulary`).  What
 `jit` makes of a function, with algebra done and dead code removed, is another text:
 `jitted.python`.
 """

@@ -282,7 +282,7 @@ class Writer:
         self.about += [about] * len(lines)
 
     def _whole(self, title: str, leaves: list[str]) -> None:
-        """Put the head before the lines."""
+        """Put the head before the lines, and the functions that they call behind."""
         body = ast.walk(ast.parse("\n".join(["def body():", *self.written])))
         used = {x.id for x in body if isinstance(x, ast.Name)}
         imports, functions = texts([name for name in FUNCTIONS if name in used])
@@ -290,11 +290,11 @@ class Writer:
         by = ", ".join(leaves)
         head = [
             *imports, "", "",
-            *"".join([f"{text}\n\n" for text in functions]).splitlines(),
             *folded(f"def {self.name}({', '.join(self.arguments)}):", " " * 8).split("\n"),
             f"    '''{title}, and its gradient by {by}.'''"
             if len(by) < WIDE - 40
             else f"    '''{title}, and its gradient by {len(leaves)} leaves.'''",
         ]  # fmt: skip
-        self.text = "\n".join([*head, *self.written]) + "\n"
-        self.about = [*[[] for _ in head], *self.about]
+        behind = "".join([f"\n\n{text}" for text in functions]).splitlines()
+        self.text = "\n".join([*head, *self.written, *behind]) + "\n"
+        self.about = [*[[] for _ in head], *self.about, *[[] for _ in behind]]

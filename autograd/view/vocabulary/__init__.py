@@ -1,6 +1,6 @@
 """A vocabulary of plain NumPy functions, for what takes NumPy more than a line.
 
-The text of those that a derivative uses stands before it, so that it needs nothing but NumPy.  So
+The text of those that a derivative uses stands behind it, so that it needs nothing but NumPy.  So
 each is written to be read, as in its paper, and short rather than fast.  The function of an op has
 the op's name; of the op's inputs and params it takes those that it names, and it returns by their
 names those of the op's results, and of what the op keeps for its gradient, that it has.
@@ -37,16 +37,16 @@ def returned(name: str) -> tuple[str, ...]:
 
 
 def texts(names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The lines that import, and the functions, of these names and all that they use."""
+    """The lines that import, and the functions of these names, each before what it uses itself."""
     imports, functions = {"import numpy as np"}, dict[str, str]()
 
     def add(name: str, x: Any) -> None:
         if name in functions:
             return
         if name in FUNCTIONS:
+            functions[name] = _text(name)
             for used in _used(name):
                 add(used, x.__globals__[used])
-            functions[name] = _text(name)
         elif isinstance(x, ModuleType):
             short = "" if x.__name__ == name else f" as {name}"
             imports.add(f"import {x.__name__}{short}")

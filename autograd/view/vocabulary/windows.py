@@ -1,7 +1,4 @@
-"""Convolution and pooling: x (N, *spatial, C), windows of a size, y (N, *places, O).
-
-A tap is one element of a window: seen from one tap, all windows are a strided slice of x.
-"""
+"""Convolution and pooling: x (N, *spatial, C), windows of a size, y (N, *places, O)."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -21,7 +18,7 @@ def windows(x, size, stride=1, padding=0, dilation=1, value=0):
 
 
 def from_tap(tap, places, stride, dilation=1):
-    """Where in a padded array all windows see their tap."""
+    """Where in a padded array all windows have their element `tap`: a slice with a step."""
     stride, dilation = [np.broadcast_to(s, len(tap)) for s in (stride, dilation)]
     at = zip(np.multiply(tap, dilation), places, stride)
     return slice(None), *[slice(t, t + (m - 1) * s + 1, s) for t, m, s in at]
@@ -71,14 +68,14 @@ def max_pool(x, size, stride, padding=0):
 
 
 def max_pool_index(x, size, stride, padding=0):
-    """The tap at which each window is largest, the first where several are."""
+    """The place in each window of its largest element, the first where several are."""
     size = np.broadcast_to(size, x.ndim - 2)
     seen = windows(x, size, stride, padding, value=-np.inf)
     return seen.reshape(*seen.shape[: x.ndim], size.prod()).argmax(axis=-1)
 
 
 def pool_take(x, index, size, stride, padding=0):
-    """The element of each window at the tap `index`."""
+    """The element of each window at the place `index` in it."""
     size = np.broadcast_to(size, x.ndim - 2)
     seen = windows(x, size, stride, padding)
     seen = seen.reshape(*seen.shape[: x.ndim], size.prod())
@@ -86,7 +83,7 @@ def pool_take(x, index, size, stride, padding=0):
 
 
 def pool_put(y, index, shape, size, stride, padding=0):
-    """Zeros with each y added to its window, at the tap `index`."""
+    """Zeros with each y added to its window, at the place `index` in it."""
     x, inside = with_room(len(y), shape, padding, y.shape[-1], y.dtype)
     for i, tap in enumerate(np.ndindex(*np.broadcast_to(size, y.ndim - 2))):
         x[from_tap(tap, y.shape[1:-1], stride)] += np.where(index == i, y, 0)
