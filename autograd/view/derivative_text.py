@@ -216,7 +216,10 @@ class Writer:
             return settled(step, known)
         text, called = formula(step, told, params)
         if called:
-            self.imports[node.op.name] = node.op.__module__
+            name = own = node.op.name
+            if own in FUNCTIONS:  # which the text may need as well
+                text, name = re.sub(rf"\b{own}\b", f"{own}_op", text, count=1), f"{own} as {own}_op"
+            self.imports[name] = node.op.__module__
             if node.op.outputs:
                 self.imports["numpy as xp"] = "backends"
         return text

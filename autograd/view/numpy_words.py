@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..jit.formula import Put, index, literal, subscript
-from ..node import Node
+from ..node import Node, Op
 from ..ops.index import HERE
 from .vocabulary import FUNCTIONS, returned
 
@@ -82,6 +82,8 @@ def words(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:
     """An operation in NumPy's words, where it has some."""
     op = node.op
     assert op is not None
+    if not _ours(op):
+        return None
     half = [x.is_array and str(getattr(x.raw, "dtype", "")) in HALF for x in node.inputs]
     if op.__module__ in EXACT or not any(half):
         return _words(node, told, params)
@@ -102,9 +104,14 @@ def results(node: Node) -> tuple[str, ...]:
     """The names of what the words for an operation return; none where that is one result."""
     op = node.op
     assert op is not None
-    if op.name in FUNCTIONS:
+    if op.name in FUNCTIONS and _ours(op):
         return returned(op.name)
     return (*op.outputs, *(() if op.name in WORDS else op.keeps))
+
+
+def _ours(op: Op) -> bool:
+    """Whether it is the engine's, and not one of the user's that has a name of the vocabulary."""
+    return op.__module__.startswith(("autograd.", "nn."))
 
 
 def _words(node: Node, told: list[Ast], params: dict[str, Ast]) -> str | None:

@@ -16,7 +16,7 @@ import autograd
 import nn
 from autograd import AutogradError, Tensor, Value, source
 from autograd.jit.formula import expression
-from autograd.node import Op, record_everything
+from autograd.node import Op, op, record_everything
 from autograd.ops.ctc import ctc_alphas
 from autograd.ops.pooling import max_pool, max_pool_index
 from autograd.view import GraphTrace, Source
@@ -101,17 +101,17 @@ def test_code_of_every_op_without_a_gradient_computes_its_result(case: Case) -> 
 
 
 def test_every_op_of_the_table_has_words() -> None:
-    own = [op for op in Op.table.values() if op.__module__.startswith(("autograd.", "nn."))]
+    own = [x for x in Op.table.values() if x.__module__.startswith(("autograd.", "nn."))]
     known = {*WORDS, *SPECIAL, *FUNCTIONS, *NEVER_WRITTEN, "getitem"}
-    without = [op.name for op in own if op.name not in known and not expression(op)]
+    without = [x.name for x in own if x.name not in known and not expression(x)]
     assert not without, f"{', '.join(without)}: {HOW}"
 
 
 def test_functions_of_the_vocabulary_return_all_results_of_their_op() -> None:
-    for op in Op.table.values():
-        if op.name in FUNCTIONS and op.outputs:
-            made = returned(op.name) or op.outputs[:1]
-            assert {*op.outputs} <= {*made} <= {*op.outputs, *op.keeps}, op.name
+    for x in Op.table.values():
+        if x.name in FUNCTIONS and x.outputs:
+            made = returned(x.name) or x.outputs[:1]
+            assert {*x.outputs} <= {*made} <= {*x.outputs, *x.keeps}, x.name
 
 
 def models():
@@ -192,7 +192,27 @@ def test_gradients_that_meet_are_added() -> None:
     np.testing.assert_allclose(gradients["x"], x.grad.numpy(), rtol=1e-5)
 
 
-def test_a_function_of_your_own_is_imported() -> None:
+def test_an_operation_of_your_own_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it has a name of the vocabulary, which the text needs too."""
+    monkeypatch.setattr(Op, "table", dict(Op.table))
+
+    def times(xp: Any, x: Any) -> Any:
+        factor = 3
+        return factor * x
+
+    own = op(times).vjp(lambda g, z, x: 3 * g)
+    monkeypatch.setattr(sys.modules[__name__], "times", own, raising=False)
+    x = Tensor(np.ones((1, 2, 3), "float32"), requires_grad=True, name="x")
+    loss = nn.LSTM(2)(own(x)).sum()
+    written = source(loss)
+    assert f"from {__name__} import times as times_op" in written.text
+    value, gradients = written.run()
+    assert value == pytest.approx(loss.item())
+    loss.backward()
+    np.testing.assert_allclose(gradients["x"], x.grad.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_checkpoint_is_imported() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True, name="x")
     written = source(autograd.checkpoint(lambda x: x * x, x).sum())
     assert "import recomputed" in written.text
