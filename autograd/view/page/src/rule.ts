@@ -4,7 +4,7 @@ import type { App } from "./app";
 import { contribution, plainly, worth } from "./contribution";
 import { button, h } from "./dom";
 import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
-import { link } from "./parts";
+import { link, pretty } from "./parts";
 import type { Event, Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
@@ -133,13 +133,12 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
   const numbers = each.data !== undefined && !isStats(each.data);
   const given = h("p", { class: "given" });
   (each.inputs ?? []).forEach((x, k) => {
-    const name = op?.inputs[k] ?? op?.inputs.at(-1)?.replace("*", "") ?? "";
     const { shape } = graph.nodes[x];
     given.append(
       h(
         "span",
         {},
-        name,
+        graph.operand(i, k),
         " = ",
         link(app, x),
         worth(graph, x) || (shape?.length ? ` ${dimensions(shape)}` : ""),
@@ -157,7 +156,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
         { class: "symbols" },
         link(app, i),
         h("b", {}, " = "),
-        op?.formula.replace(/^.*? = /, "").replaceAll(" * ", " · ") ?? "",
+        pretty(graph.formula(i)),
       ),
       numbers ? h("p", { class: "number result" }, `= ${plainly(each.data)}`) : null,
       given,
