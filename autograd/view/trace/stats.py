@@ -9,7 +9,8 @@ import backends
 from backends import namespaces
 
 from ...node import Node
-from .model import Datum, Hist, Preview, Stats
+from .model import Datum, Hist, Stats, rounded
+from .preview import elements
 
 __all__ = ["EXPONENTS", "datum", "histogram", "stats"]
 
@@ -17,9 +18,6 @@ host = backends.get("numpy")
 
 EXPONENTS = 40
 """Powers of two beyond 2^±40 are counted with those."""
-
-DIGITS = 6
-"""Significant digits of statistics; single numbers keep all of theirs."""
 
 
 def datum(raw: Any, preview: int = 0) -> Datum | None:
@@ -50,12 +48,12 @@ def stats(array: Any, preview: int = 0) -> Stats:
         mean, std = float(sound.mean()), float(scale * (sound / scale).std())
         low, high = float(sound.min()), float(sound.max())
     return Stats(
-        _rounded(norm), _rounded(mean), _rounded(std), _rounded(low), _rounded(high),
-        zeros=_rounded(float((x == 0).mean())) if x.size else 0.0,
+        rounded(norm), rounded(mean), rounded(std), rounded(low), rounded(high),
+        zeros=rounded(float((x == 0).mean())) if x.size else 0.0,
         nan=nans,
         inf=int(x.size - sound.size) - nans,
         hist=histogram(sound),
-        preview=_preview(array, preview) if preview and array.ndim and array.size else None,
+        preview=elements(array, preview) if preview and array.ndim and array.size else None,
     )  # fmt: skip
 
 
@@ -73,20 +71,3 @@ def histogram(x: Any) -> Hist:
         for side in (sizes < 0, sizes > 0)
     ]
     return Hist(first, signs[0], zero, signs[1])
-
-
-def _preview(array: Any, most: int) -> Preview:
-    table = array.reshape(-1, array.shape[-1])
-    rows, cols = table.shape
-    if rows * cols > most:  # a square of the table, if it has that many rows and columns
-        side = int(sqrt(most))
-        height = min(rows, max(side, most // cols))
-        rows, cols = height, min(cols, most // height)
-    down = host.linspace(0, table.shape[0] - 1, rows).round().astype("int64")
-    across = host.linspace(0, table.shape[1] - 1, cols).round().astype("int64")
-    values = table[down][:, across].astype("float64").tolist()
-    return Preview(down.tolist(), across.tolist(), [[_rounded(x) for x in row] for row in values])
-
-
-def _rounded(x: float) -> float:
-    return float(f"{x:.{DIGITS}g}")

@@ -1,6 +1,7 @@
 /** The panel about what is selected: a node, a folded module, or the whole graph. */
 
 import type { App } from "./app";
+import { variable } from "./code";
 import { button, h } from "./dom";
 import { adds, readings } from "./flow";
 import { ends, inside, operations } from "./fold";
@@ -132,6 +133,7 @@ function node(app: App, i: number): HTMLElement[] {
       ["computed from", each.inputs?.length ? inputs : null],
       ["read by", graph.readers[i].length ? readers : null],
       ["kept for backward", each.held ? bytes(each.held) : null],
+      ["in the code", variable(app, i)],
     ]),
   );
   if (each.data !== undefined) found.push(h("h3", {}, "data"), datum(app, each.data, "data"));

@@ -254,7 +254,7 @@ function nodeBoxes(
 /** What is written in a box; in a slim one each number has a row of its own. */
 function rows(graph: Graph, i: number, slim: boolean): string[][] {
   const node = graph.nodes[i];
-  const name = node.name ?? "";
+  const name = (node.op === "part" ? node.name : node.name && graph.titles[i]) ?? "";
   const stacked = (cells: string[]) =>
     slim ? [[name], ...cells.map((cell) => [cell])] : [name ? [name, ...cells] : cells];
   if (node.shape === undefined) {
