@@ -74,7 +74,7 @@ export function codePanel(app: App): HTMLElement | null {
   );
 }
 
-/** What the code calls a node, where that is not its title: "v12", and of several results "v8[0]". */
+/** What the code calls a node, where that is not its title: "v12", of several results "v8[0]". */
 export function variable(app: App, node: number): string {
   const { code } = app.payload;
   const { graph } = app.sheet.value;

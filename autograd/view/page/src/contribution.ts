@@ -1,7 +1,6 @@
 /** The chain rule for one input: ∂L/∂x += ∂L/∂y · ∂y/∂x. */
 
 import type { App } from "./app";
-import { variable } from "./code";
 import { h } from "./dom";
 import type { Graph } from "./graph";
 import { heatKey, heatmap, most } from "./heatmap";
@@ -76,7 +75,6 @@ function meaning(app: App, event: Event, rule: string): HTMLElement[] {
   if (words.has("g")) found.push(["g", graph.partial(event.node)]);
   if (words.has("z"))
     found.push(["z", said(graph, event.node)]);
-  const called = variable(app, event.node);
   op.inputs.forEach((name, k) => {
     const x = graph.inputs(event.node)[k];
     if (words.has(name) && x !== undefined && name !== graph.titles[x])
@@ -88,7 +86,6 @@ function meaning(app: App, event: Event, rule: string): HTMLElement[] {
           "span",
           { class: "meaning" },
           pretty(found.map(([letter, what]) => `${letter} = ${what}`).join(", ")),
-          called && `; in the code, ${graph.titles[event.node]} is ${called}`,
         ),
       ]
     : [];

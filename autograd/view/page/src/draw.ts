@@ -110,7 +110,7 @@ export function draw(
   drawOverlay(scene, pen, look, view, lit, marks);
 }
 
-/** How a line that is pointed out looks: that of the selected box, the one that the pointer is on, a
+/** How a line that is pointed out looks: that of the selected box, the one that is pointed at, a
  * gradient, the way of a nan. */
 export type Lit = "near" | "here" | "flow" | "alarm";
 
@@ -149,7 +149,8 @@ function tip(route: Line["route"]): Tip {
 function drawLit({ route }: Line, kind: Lit, pen: Pen, look: Look, scale: number): void {
   const { colours } = look.theme;
   const accent = look.theme.kind("parameter")[1];
-  const colour = { near: colours.ink, here: accent, flow: colours.back, alarm: colours.alarm }[kind];
+  const { ink: near, back: flow, alarm } = colours;
+  const colour = { near, here: accent, flow, alarm }[kind];
   const width = Math.max(kind === "here" ? 3 : 2.2, thickness(scale) * 1.8);
   const ink: Ink = { stroke: colour, width };
   if (kind === "flow") {

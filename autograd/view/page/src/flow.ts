@@ -10,7 +10,7 @@ import { pretty } from "./parts";
 import type { Line, Mark, Scene } from "./scene";
 import type { Num, Stats } from "./trace";
 
-/** A node is operand number `position` of its reader; that of null is the operation's own result. */
+/** A node is operand number `position` of its reader; null: it is the operation's own result. */
 export interface Flow {
   node: number;
   reader: number | null;
@@ -91,7 +91,9 @@ function one(app: App, flow: Flow): HTMLElement[] {
   const found: HTMLElement[] = [];
   const op = reader === null ? undefined : graph.op(reader);
   if (op)
-    found.push(say(`${graph.operand(reader!, position)} in ${pretty(graph.formula(reader!))}`, "faint"));
+    found.push(
+      say(`${graph.operand(reader!, position)} in ${pretty(graph.formula(reader!))}`, "faint"),
+    );
   if (graph.nodes[node].shape) found.push(h("span", {}, shaped(graph, node)));
   const now = app.position.value;
   if (app.overlay.value)
@@ -109,13 +111,12 @@ function one(app: App, flow: Flow): HTMLElement[] {
   if (!back) return [...found, say("no gradient flows back", "faint")];
   const { part, event, at } = back;
   const sign = part.of > 1 ? "+=" : "=";
-  found.push(h("span", { class: "back" }, `${graph.partial(node)} ${sign} ${chain(graph, event, part)}`));
+  const rule = `${graph.partial(node)} ${sign} ${chain(graph, event, part)}`;
+  found.push(say(rule, "back"));
   if (at > now) return [...found, say(`${MISSING} not yet at this step`, "faint")];
   const arriving = graph.nodes[event.node].grad;
   if (part.local !== undefined && part.value !== undefined)
-    found.push(
-      say(`${plainly(part.value)} = ${plainly(arriving)} × ${long(part.local)}`),
-    );
+    found.push(say(`${plainly(part.value)} = ${plainly(arriving)} × ${long(part.local)}`));
   else if (part.value !== undefined) found.push(say(`${sign} ${sized(part.value)}`));
   if (part.of > 1) found.push(say(`${ordinal(part.nth)} of ${part.of} contributions`, "faint"));
   return found;

@@ -41,7 +41,7 @@ export function most(previews: (Preview | undefined)[]): number {
   return largest;
 }
 
-/** Where elements are drawn: the edges of the columns and rows, in px, and which element is where. */
+/** Where elements are drawn: edges of columns and rows, in px, and which element is where. */
 export interface Board {
   side: number;
   left: number[];

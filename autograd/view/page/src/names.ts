@@ -6,8 +6,8 @@ import type { GraphTrace, TraceNode } from "./trace";
 /**
  * The variable or path that a node has; its operation, where it has none: "tanh₁", "tanh₂".
  *
- * A variable that is assigned again is told apart as the derivative as code does it, "c", "c₂".  One
- * of several results goes by what it is a result of: "lstm.h".  Constants are the numbers they are.
+ * A variable that is assigned again is told apart as in the derivative as code: "c", "c₂".  One of
+ * several results goes by what it is a result of: "lstm.h".  Constants are the numbers they are.
  */
 export function titles({ nodes, ops }: GraphTrace): string[] {
   const uses = new Map<string, number>();
@@ -31,7 +31,8 @@ export function titles({ nodes, ops }: GraphTrace): string[] {
 
   function title(node: TraceNode): string {
     const { name, op } = node;
-    if (!op) return name || node.kind !== "constant" ? free(name ?? node.key, true) : constant(node);
+    if (!op && !name && node.kind === "constant") return constant(node);
+    if (!op) return free(name ?? node.key, true);
     if (op !== "part") return name ? free(name, true) : free(op, uses.get(op) === 1);
     const [of] = node.inputs!;
     const results = ops[nodes[of].op!]?.formula.split(" = ")[0].split(", ") ?? [];

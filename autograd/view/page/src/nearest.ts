@@ -48,7 +48,9 @@ function beyond(
 function bezier(x: number, y: number, step: readonly number[], t: number): [number, number] {
   const s = 1 - t;
   const [a, b, c, d] = [s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t];
-  return [a * x + b * step[0] + c * step[2] + d * step[4], a * y + b * step[1] + c * step[3] + d * step[5]];
+  const at = (from: number, k: number) =>
+    a * from + b * step[k] + c * step[k + 2] + d * step[k + 4];
+  return [at(x, 0), at(y, 1)];
 }
 
 /** The distance of (x, y) from a straight piece. */

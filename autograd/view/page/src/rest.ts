@@ -1,4 +1,4 @@
-/** A word to who sees only a part of the drawing at first: where the rest is, and how to see all. */
+/** A word to who sees a part of the drawing at first: where the rest is, and how to see all. */
 
 import { h } from "./dom";
 import type { Stage } from "./stage";

@@ -1,6 +1,7 @@
 /** The panel of a step: the chain rule with the numbers of this graph. */
 
 import type { App } from "./app";
+import { variable } from "./code";
 import { contribution, plainly, worth } from "./contribution";
 import { button, h } from "./dom";
 import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
@@ -186,6 +187,9 @@ function backward(app: App, event: Event, close: HTMLElement): HTMLElement[] {
       ),
     ),
   ];
+  const called = variable(app, event.node);
+  if (called)
+    found.push(h("p", { class: "where" }, `in the code, ${graph.titles[event.node]} is ${called}`));
   const shown = event.parts.slice(0, 24);
   for (const part of shown) found.push(contribution(app, event, part));
   if (event.parts.length > shown.length)

@@ -29,8 +29,7 @@ export class Stage {
   readonly canvas = h("canvas", { class: "stage", "aria-hidden": "true" });
   readonly viewport: Viewport;
   readonly frames = { count: 0, fps: 0 };
-  /** Until the reader moves a drawing that has no room: whether it goes on to the left, upwards, to the
-   * right, downwards. */
+  /** Until the reader moves a drawing that has no room: where it goes on, as `Viewport.begin` says. */
   readonly beyond = new Signal<boolean[]>([]);
   private readonly pen: CanvasPen;
   private readonly context: CanvasRenderingContext2D;
@@ -271,7 +270,7 @@ export class Stage {
     if (!this.scene) return null;
     const [u, v] = this.viewport.world(x, y);
     const slack = REACH / this.viewport.scale;
-    const near = this.viewport.scale < READABLE ? this.around : NEAR; // seen small, boxes come first
+    const near = this.viewport.scale < READABLE ? this.around : NEAR; // small boxes come first
     if (this.scene.at(u, v, near).mark) return null;
     return this.scene.lineAt(u, v, Math.min(FAR, slack)) ?? null;
   }

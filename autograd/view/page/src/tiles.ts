@@ -50,7 +50,8 @@ export function tiled(preview: Preview, wide: number): Board {
   const last = shape.length - 1;
   const all = many.map((axis) => shape[axis]).join(" × ") || "1";
   const some = counts.join(" × ") || "1";
-  const tiles = `${some === all ? all : `${some} of ${all}`} tile${all === "1" ? "" : "s"} of ${high}×${broad}`;
+  const count = some === all ? all : `${some} of ${all}`;
+  const tiles = `${count} tile${all === "1" ? "" : "s"} of ${high}×${broad}`;
   const lie = many.length === 2 ? [...many].sort((x) => (x === many[turned ? 0 : 1] ? -1 : 1)) : [];
   return {
     side,

@@ -128,7 +128,10 @@ export class Timeline {
   }
 
   /** What an operation adds to the gradient of one of its operands, and at which position. */
-  contribution(node: number, operand: number): { at: number; event: Event; part: Part } | undefined {
+  contribution(
+    node: number,
+    operand: number,
+  ): { at: number; event: Event; part: Part } | undefined {
     const at = this.step.get(node);
     if (at === undefined) return undefined;
     const event = this.events[at - this.seed - 1];

@@ -104,8 +104,9 @@ export class Viewport {
     this.go(x, y, scale, glide);
   }
 
-  /** Show a drawing that has no room as large as it can be read, from `end` on; whether it goes on to
-   * the left, upwards, to the right, downwards. */
+  /** Show a drawing that has no room as large as it can be read, from `end` on.
+   *
+   * Returns whether it goes on to the left, upwards, to the right, downwards. */
   begin(width: number, height: number, end: Rect): boolean[] {
     const [left, above, wide, all] = this.free;
     const [top, high] = [above + WORD, all - WORD];
