@@ -148,7 +148,8 @@ export class Scene {
       const away = distance(line.route, x, y, best);
       if (away <= best) [nearest, best] = [line, away];
     };
-    gather(this.lineCells, x - slack, y - slack, x + slack, y + slack).forEach(look);
+    for (const cell of cells(x - slack, y - slack, x + slack, y + slack))
+      this.lineCells.get(cell)?.forEach(look);
     this.far.forEach(look);
     return nearest;
   }
