@@ -389,7 +389,7 @@ def test_a_step_in_a_large_graph_looks_as_if_all_were_drawn_anew(
     assert page.evaluate(pixels) == 0
 
 
-@pytest.mark.parametrize("size", [(1280, 720), LAPTOP, (820, 600), PHONE])
+@pytest.mark.parametrize("size", [(1280, 720), LAPTOP, (820, 600)])
 @pytest.mark.parametrize("graph", [graphs.mlp, graphs.broken])
 def test_at_first_no_panel_covers_the_drawing(
     opened: Opened, size: tuple[int, int], graph: Any

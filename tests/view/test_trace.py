@@ -281,6 +281,40 @@ def test_a_preview_says_which_elements_it_shows() -> None:
     np.testing.assert_allclose(told.values, flat[np.ix_(told.rows, told.cols)])
 
 
+TILES = {
+    "a kernel": ((3, 3, 16, 32), (0, 1)),
+    "a kernel of three channels": ((3, 3, 3, 16), (0, 1)),
+    "images": ((64, 8, 8, 3), (1, 2)),
+    "wide images": ((64, 8, 12, 1), (1, 2)),
+    "channels first": ((16, 3, 3, 3), (2, 3)),
+    "what pairs of a sequence see": ((2, 4, 8, 8), (2, 3)),
+    "a batch of sequences": ((5, 9, 12), (1, 2)),
+    "one image": ((28, 30, 3), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", TILES)
+def test_a_preview_of_many_axes_has_whole_tiles(name: str) -> None:
+    shape, tile = TILES[name]
+    array = np.random.default_rng(0).normal(size=shape)
+    told = stats(array, preview=1024).preview
+    assert (told.shape, told.tile) == (list(shape), list(tile))
+    assert len(told.rows) * len(told.cols) <= 1024
+    flat = array.reshape(-1, shape[-1])
+    np.testing.assert_allclose(told.values, flat[np.ix_(told.rows, told.cols)], rtol=1e-5)
+    seen = [np.unique(i) for i in np.unravel_index(told.rows, shape[:-1])] + [told.cols]
+    assert np.prod([len(places) for places in seen]) == len(told.rows) * len(told.cols)
+    for axis in tile:
+        assert len(seen[axis]) == shape[axis]
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 5), (2, 60, 40), (1, 1, 8), (2, 2, 2, 2, 2)])
+def test_what_has_no_tiles_or_no_room_for_one_is_a_table(shape: tuple[int, ...]) -> None:
+    told = stats(np.ones(shape), preview=1024).preview
+    assert told.tile is None
+    assert told.rows[-1] == np.prod(shape[:-1]) - 1
+
+
 # --- formulas ---------------------------------------------------------------------------------
 
 

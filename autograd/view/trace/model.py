@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "Event", "Excerpt", "Hist", "OpInfo", "Part", "Preview", "Scope", "Stats", "TraceNode",
-    "plain",
+    "plain", "rounded",
 ]  # fmt: skip
 
 Kind: TypeAlias = Literal["value", "parameter", "input", "output", "constant"]
@@ -43,6 +43,10 @@ class Preview:
     rows: list[int]
     cols: list[int]
     values: list[list[float]]
+    shape: list[int] | None = None
+    """Of the array, where the elements are whole `tile`s of it."""
+    tile: list[int] | None = None
+    """The axes that are rows and columns of a tile; the elements are a grid along every axis."""
 
 
 @dataclass(slots=True)
@@ -183,6 +187,11 @@ def plain(x: Any) -> Any:
         for name, value, default in values
         if value is not default and value != default
     }
+
+
+def rounded(x: float) -> float:
+    """A number of statistics, in six digits; single numbers keep all of theirs."""
+    return float(f"{x:.6g}")
 
 
 WORDS = frozenset({int, str, bool, type(None)})

@@ -9,7 +9,8 @@ import backends
 from backends import namespaces
 
 from ...node import Node
-from .model import Datum, Hist, Preview, Stats
+from .model import Datum, Hist, Stats, rounded
+from .preview import elements
 
 __all__ = ["EXPONENTS", "datum", "histogram", "stats"]
 
@@ -20,9 +21,6 @@ EXPONENTS = 40
 
 BIAS = 1023
 """What the exponent of a float64 is stored above."""
-
-DIGITS = 6
-"""Significant digits of statistics; single numbers keep all of theirs."""
 
 
 def datum(raw: Any, preview: int = 0) -> Datum | None:
@@ -55,12 +53,12 @@ def stats(array: Any, preview: int = 0) -> Stats:
         mean, std = scale * float(scaled.mean()), scale * float(scaled.std())
     hist = histogram(sound)
     return Stats(
-        _rounded(norm), _rounded(mean), _rounded(std), _rounded(low), _rounded(high),
-        zeros=_rounded(hist.zero / x.size) if x.size else 0.0,
+        rounded(norm), rounded(mean), rounded(std), rounded(low), rounded(high),
+        zeros=rounded(hist.zero / x.size) if x.size else 0.0,
         nan=nans,
         inf=int(x.size - sound.size) - nans,
         hist=hist,
-        preview=_preview(array, preview) if preview and array.ndim and array.size else None,
+        preview=elements(array, preview) if preview and array.ndim and array.size else None,
     )  # fmt: skip
 
 
@@ -81,20 +79,3 @@ def histogram(x: Any) -> Hist:
     begin, end = int(there[0]), int(there[-1]) + 1
     positive, negative = sides[:, begin:end].tolist()
     return Hist(begin - EXPONENTS, negative, zero, positive)
-
-
-def _preview(array: Any, most: int) -> Preview:
-    table = array.reshape(-1, array.shape[-1])
-    rows, cols = table.shape
-    if rows * cols > most:  # a square of the table, if it has that many rows and columns
-        side = int(sqrt(most))
-        height = min(rows, max(side, most // cols))
-        rows, cols = height, min(cols, most // height)
-    down = host.linspace(0, table.shape[0] - 1, rows).round().astype("int64")
-    across = host.linspace(0, table.shape[1] - 1, cols).round().astype("int64")
-    values = table[down][:, across].astype("float64").tolist()
-    return Preview(down.tolist(), across.tolist(), [[_rounded(x) for x in row] for row in values])
-
-
-def _rounded(x: float) -> float:
-    return float(f"{x:.{DIGITS}g}")

@@ -43,6 +43,7 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
         gradients,
         visible: [...(app.scene.value?.marks.keys() ?? [])],
         selected: app.selected.value?.key ?? null,
+        line: app.line.value && [app.line.value.arrow.tail, app.line.value.arrow.head],
         zoom: scale,
         offset: [x, y],
         position: app.position.value,
@@ -64,6 +65,7 @@ export function api(app: App, stage: Stage, ready: Promise<void>) {
         places[mark.key] = [mark.rect.x, mark.rect.y];
       return places;
     },
+    routes: () => app.scene.value?.lines.map(({ arrow, route }) => ({ ...arrow, ...route })) ?? [],
     /** Where the contributions do not add up to the gradient of the trace; [] where all is well. */
     disagreements: () => app.sheet.value.timeline.disagreements(),
     svg: () => svg(app, stage),

@@ -5,7 +5,7 @@ import { Signal } from "./dom";
 import { Fold, START } from "./fold";
 import { Graph } from "./graph";
 import { arrange } from "./arrange";
-import { Scene } from "./scene";
+import { type Line, Scene } from "./scene";
 import { Themes } from "./theme";
 import { Timeline } from "./timeline";
 import type { GraphTrace, Payload } from "./trace";
@@ -49,6 +49,8 @@ export class App {
   readonly scene = new Signal<Scene | null>(null);
   readonly selected = new Signal<Item | null>(null);
   readonly hovered = new Signal<Item | null>(null);
+  /** The arrow that is pointed at. */
+  readonly line = new Signal<Line | null>(null);
   /** Where on the time line: see `Timeline`. */
   readonly position: Signal<number>;
   readonly measure = new Signal<Measure>("gradient");
@@ -64,6 +66,8 @@ export class App {
   anchor: Item | null = null;
   /** How wide a drawing may be to be read without panning, in px. */
   room: () => number | null = () => null;
+  /** Whether the window is one in which a drawing is read downwards. */
+  upright: () => boolean = () => false;
   /** Bring an item into sight. */
   go: (item: Item) => void = () => {};
   private readonly sheets: Sheet[] = [];
@@ -107,6 +111,7 @@ export class App {
     this.anchor = null;
     this.selected.set(null);
     this.hovered.set(null);
+    this.line.set(null);
     this.scene.set(null);
     this.stepping.set(false);
     this.sheet.set(sheet);
@@ -124,9 +129,12 @@ export class App {
   async arrange(): Promise<void> {
     const turn = ++this.turn;
     this.hovered.set(null);
+    this.line.set(null);
     const { fold } = this.sheet.value;
-    const picture = fold.picture();
-    const placed = arrange(picture, picture.boxes.length <= SMALL ? this.room() : null);
+    const down = this.upright();
+    const picture = fold.picture(down);
+    const wrap = picture.boxes.length <= SMALL ? this.room() : null;
+    const placed = arrange(picture, down ? Infinity : wrap);
     if (placed instanceof Promise)
       this.busy.set(`Arranging ${picture.boxes.length.toLocaleString("en")} boxes …`);
     try {

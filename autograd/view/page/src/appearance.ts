@@ -4,6 +4,7 @@ import type { App } from "./app";
 import { NO_TONE, type Overlay, type Tone, worse } from "./colour";
 import type { Look } from "./boxes";
 import type { Lit } from "./draw";
+import { ends } from "./flow";
 import { inside, pill } from "./fold";
 import { finite, isStats, MISSING, norm, short } from "./numbers";
 import type { Line, Mark, Plate, Scene } from "./scene";
@@ -99,6 +100,8 @@ export class Appearance implements Look {
   }
 
   selected(thing: Mark | Plate): boolean {
+    const line = this.app.line.value;
+    if (line && "key" in thing && ends(this.scene!, line).includes(thing)) return true;
     if (this.app.selected.value !== thing.item) return false;
     return "panel" in thing || thing.role !== "op" || !this.scene!.marks.has(thing.item.key);
   }
@@ -167,6 +170,7 @@ export class Appearance implements Look {
         for (const line of scene.linesOf(key))
           if (this.flowing.has(`${line.arrow.tail}\n${line.arrow.head}`)) found.set(line, kind);
     }
+    if (app.line.value) found.set(app.line.value, "here");
     return found;
   }
 
@@ -182,6 +186,8 @@ export class Appearance implements Look {
     const mark = chosen && (scene.marks.get(chosen.key) ?? scene.marks.get(pill(chosen.key)));
     if (mark) found.push(mark);
     else if (chosen) found.push(...scene.plates.filter((plate) => plate.item === chosen));
+    const line = this.app.line.value;
+    if (line) found.push(...ends(scene, line));
     return found;
   }
 

@@ -28,6 +28,7 @@ export function codePanel(app: App): HTMLElement | null {
       line || " ",
     );
     if (linked) {
+      row.title = app.sheet.value.graph.titles[node];
       row.addEventListener("click", async () => {
         const before = row.getBoundingClientRect().top;
         await app.openTrace(0);
@@ -71,6 +72,19 @@ export function codePanel(app: App): HTMLElement | null {
     h("h2", {}, "Derivative as code"),
     text,
   );
+}
+
+/** What the code calls a node, where that is not its title: "v12", of several results "v8[0]". */
+export function variable(app: App, node: number): string {
+  const { code } = app.payload;
+  const { graph } = app.sheet.value;
+  if (!code || app.which) return "";
+  const { op, params, inputs } = graph.nodes[node];
+  const of = op === "part" ? inputs![0] : node;
+  const line = code.lines.findIndex(([about]) => about === of); // the first is the forward one
+  const name = /^\s+(\w+) = /.exec(code.text.split("\n")[line] ?? "")?.[1];
+  if (!name || name === graph.titles[node]) return "";
+  return name + (of === node ? "" : `[${/\d+/.exec(params!)}]`);
 }
 
 /** The step of each line that is about a node, as a position on the time line; else -1.

@@ -26,7 +26,7 @@ export function contribution(app: App, event: Event, part: Part): HTMLElement {
         itemLink(app, app.sheet.value.fold.tree.leaves[part.input], graph.partial(part.input)),
       ),
       h("b", {}, part.of > 1 ? " += " : " = "),
-      `${graph.partial(event.node)} · ∂${graph.titles[event.node]}/∂${graph.titles[part.input]}`,
+      chain(graph, event, part),
     ),
   );
   const arriving = graph.nodes[event.node].grad;
@@ -58,6 +58,12 @@ export function contribution(app: App, event: Event, part: Part): HTMLElement {
     box.append(h("p", { class: "law" }, formula(rule), ...meaning(app, event, rule)));
   if (!scalar) box.append(...fields(app, event, part, before, after));
   return box;
+}
+
+/** ∂L/∂z · ∂z/∂x, which an operation adds to ∂L/∂x. */
+export function chain(graph: Graph, event: Event, part: Part): string {
+  const { titles } = graph;
+  return `${graph.partial(event.node)} · ∂${titles[event.node]}/∂${titles[part.input]}`;
 }
 
 /** What the letters of a rule stand for. */

@@ -1,7 +1,9 @@
 /** The panel about what is selected: a node, a folded module, or the whole graph. */
 
 import type { App } from "./app";
+import { variable } from "./code";
 import { button, h } from "./dom";
+import { adds, readings } from "./flow";
 import { ends, inside, operations } from "./fold";
 import { bytes, counted, MISSING } from "./numbers";
 import { datum, facts, formula, itemLink, link, shapeOf, source, swatch } from "./parts";
@@ -98,7 +100,7 @@ function node(app: App, i: number): HTMLElement[] {
       h(
         "div",
         { class: "op" },
-        formula(op.formula),
+        formula(`${graph.titles[i]} = ${graph.formula(i)}`),
         h("p", {}, op.doc),
         each.params ? h("p", { class: "number faint" }, each.params) : null,
       ),
@@ -107,14 +109,17 @@ function node(app: App, i: number): HTMLElement[] {
   const inputs = h("ul", { class: "links" });
   (each.inputs ?? []).forEach((x, k) =>
     inputs.append(
-      h("li", {}, h("span", { class: "faint number" }, operand(op?.inputs, k)), link(app, x)),
+      h("li", {}, h("span", { class: "faint number" }, graph.operand(i, k)), link(app, x)),
     ),
   );
   const readers = h("ul", { class: "links" });
-  for (const reader of graph.readers[i].slice(0, FEW))
-    readers.append(h("li", {}, link(app, reader)));
-  if (graph.readers[i].length > FEW)
-    readers.append(h("li", { class: "faint" }, `and ${graph.readers[i].length - FEW} more`));
+  const reads = readings(graph, i);
+  for (const flow of reads.slice(0, FEW))
+    readers.append(
+      h("li", {}, link(app, flow.reader!), h("span", { class: "adds number" }, adds(app, flow))),
+    );
+  if (reads.length > FEW)
+    readers.append(h("li", { class: "faint" }, `and ${reads.length - FEW} more`));
   found.push(
     facts([
       [
@@ -128,6 +133,7 @@ function node(app: App, i: number): HTMLElement[] {
       ["computed from", each.inputs?.length ? inputs : null],
       ["read by", graph.readers[i].length ? readers : null],
       ["kept for backward", each.held ? bytes(each.held) : null],
+      ["in the code", variable(app, i)],
     ]),
   );
   if (each.data !== undefined) found.push(h("h3", {}, "data"), datum(app, each.data, "data"));
@@ -135,13 +141,17 @@ function node(app: App, i: number): HTMLElement[] {
   const rules = (op?.rules ?? []).map(
     (rule, k) =>
       rule &&
-      h("li", {}, h("span", { class: "faint number" }, operand(op!.inputs, k)), formula(rule)),
+      h("li", {}, h("span", { class: "faint number" }, graph.operand(i, k)), formula(rule)),
   );
   if (rules.some(Boolean) && trace.events.length)
     found.push(
       h("h3", {}, "how the gradient flows back"),
       h("ul", { class: "rules" }, ...rules),
-      h("p", { class: "faint" }, "g is the gradient that arrives, z the result"),
+      h(
+        "p",
+        { class: "faint" },
+        `g = ${graph.partial(i)}, the gradient that arrives; z = ${graph.titles[i]}, the result`,
+      ),
     );
   if (each.where) found.push(h("h3", {}, "where"), source(app, each.where));
   if (timeline.length)
@@ -225,11 +235,6 @@ function group(app: App, item: Item): HTMLElement[] {
     ),
     ...(scope?.where ? [h("h3", {}, "where"), source(app, scope.where)] : []),
   ];
-}
-
-function operand(names: string[] | undefined, k: number): string {
-  const name = names?.[k] ?? names?.at(-1) ?? "";
-  return name.replace("*", "");
 }
 
 /** The items around an item, outermost first. */

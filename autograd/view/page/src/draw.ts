@@ -110,8 +110,9 @@ export function draw(
   drawOverlay(scene, pen, look, view, lit, marks);
 }
 
-/** How a line that is pointed out looks: that of the selected box, a gradient, the way of a nan. */
-export type Lit = "near" | "flow" | "alarm";
+/** How a line that is pointed out looks: that of the selected box, the one that is pointed at, a
+ * gradient, the way of a nan. */
+export type Lit = "near" | "here" | "flow" | "alarm";
 
 function drawPlate(plate: Plate, pen: Pen, look: Look, scale: number, come: number): void {
   const { panel } = plate;
@@ -147,8 +148,11 @@ function tip(route: Line["route"]): Tip {
 
 function drawLit({ route }: Line, kind: Lit, pen: Pen, look: Look, scale: number): void {
   const { colours } = look.theme;
-  const colour = kind === "flow" ? colours.back : kind === "alarm" ? colours.alarm : colours.ink;
-  const ink: Ink = { stroke: colour, width: Math.max(2.2, thickness(scale) * 1.8) };
+  const accent = look.theme.kind("parameter")[1];
+  const { ink: near, back: flow, alarm } = colours;
+  const colour = { near, here: accent, flow, alarm }[kind];
+  const width = Math.max(kind === "here" ? 3 : 2.2, thickness(scale) * 1.8);
+  const ink: Ink = { stroke: colour, width };
   if (kind === "flow") {
     pen.curves([route], { stroke: colours.paper, width: 3 });
     ink.dash = [6, 5];

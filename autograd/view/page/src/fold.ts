@@ -134,7 +134,8 @@ export class Fold {
     return item;
   }
 
-  picture(): Picture {
+  /** What is shown; data flow down the page, or to the right. */
+  picture(down = false): Picture {
     const { graph } = this;
     const boxes: Box[] = [];
     const clusters: Cluster[] = [];
@@ -148,7 +149,7 @@ export class Fold {
         clusters.push({ key: item.key, title: item.title, parent: cluster });
       } else if (item.kind === "node") {
         stands[item.index] = item;
-        boxes.push(...nodeBoxes(graph, item.index, item.key, cluster));
+        boxes.push(...nodeBoxes(graph, item.index, item.key, cluster, down));
       } else {
         for (const inner of inside(item)) stands[inner] = item;
         boxes.push(this.groupBox(item, cluster));
@@ -174,7 +175,7 @@ export class Fold {
       });
       if (into !== item.key && graph.nodes[i].parts === undefined) join(into, item.key);
     });
-    return { boxes, arrows: [...arrows.values()], clusters, rankdir: "LR" };
+    return { boxes, arrows: [...arrows.values()], clusters, rankdir: down ? "TB" : "LR" };
   }
 
   /** The box of a folded item: its name, what goes in and out, how much is inside. */
@@ -234,24 +235,32 @@ export function ends(graph: Graph, item: Item): { entry: string; exit: string } 
 }
 
 /** A node's box and its operation's pill, sized for numbers of any length. */
-function nodeBoxes(graph: Graph, i: number, key: string, cluster: string | null): Box[] {
+function nodeBoxes(
+  graph: Graph,
+  i: number,
+  key: string,
+  cluster: string | null,
+  slim: boolean,
+): Box[] {
   const node = graph.nodes[i];
   const boxes: Box[] = [];
   if (hasPill(graph, i))
     boxes.push({ key: pill(key), kind: "op", lines: [graph.symbol(i)], cluster });
   if (node.parts === undefined)
-    boxes.push({ key, kind: node.kind, lines: rows(graph, i), cluster });
+    boxes.push({ key, kind: node.kind, lines: rows(graph, i, slim), cluster });
   return boxes;
 }
 
-function rows(graph: Graph, i: number): (string | string[])[] {
+/** What is written in a box; in a slim one each number has a row of its own. */
+function rows(graph: Graph, i: number, slim: boolean): string[][] {
   const node = graph.nodes[i];
-  const name = node.name ?? "";
+  const name = (node.op === "part" ? node.name : node.name && graph.titles[i]) ?? "";
+  const stacked = (cells: string[]) =>
+    slim ? [[name], ...cells.map((cell) => [cell])] : [name ? [name, ...cells] : cells];
   if (node.shape === undefined) {
     if (node.kind === "constant" && !node.requires_grad)
-      return [[...(name ? [name] : []), `data ${WIDEST}`, `grad ${MISSING}`]];
-    const cells = [`data ${WIDEST}`, `grad ${WIDEST}`];
-    return [name ? [name, ...cells] : cells];
+      return stacked([`data ${WIDEST}`, ...(slim ? [] : [`grad ${MISSING}`])]);
+    return stacked([`data ${WIDEST}`, `grad ${WIDEST}`]);
   }
   const shape = dimensions(node.shape);
   const first = name ? [[name]] : [[""]];
@@ -261,10 +270,11 @@ function rows(graph: Graph, i: number): (string | string[])[] {
   if (node.data === undefined && node.grad === undefined) return [...first, ...facts];
   if (!/^(bool|u?int)/.test(node.dtype)) {
     const bar = node.shape.length ? "|" : "";
-    facts.push([
+    const cells = [
       `${bar}data${bar} ${WIDEST}`,
       `${bar}grad${bar} ${node.requires_grad ? WIDEST : MISSING}`,
-    ]);
+    ];
+    facts.push(...(slim ? cells.map((cell) => [cell]) : [cells]));
   }
   return [...first, ...facts];
 }

@@ -1,6 +1,6 @@
 /** A trace with what it only implies: who reads whom, what to call each node, by which key. */
 
-import { subscript } from "./numbers";
+import { titles } from "./names";
 import type { GraphTrace, OpInfo, TraceNode } from "./trace";
 
 /** A name of so many letters is written into every ∂. */
@@ -11,29 +11,17 @@ export class Graph {
   /** For each node the nodes that read it. */
   readonly readers: number[][];
   readonly byKey = new Map<string, number>();
-  /** What to call each node: its name, or else its operation. */
+  /** What to call each node: no two have one name, but for equal constants. */
   readonly titles: string[];
 
   constructor(readonly trace: GraphTrace) {
     this.nodes = trace.nodes;
     this.readers = this.nodes.map(() => []);
-    const uses = new Map<string, number>();
-    for (const node of this.nodes) if (node.op) uses.set(node.op, (uses.get(node.op) ?? 0) + 1);
-    const met = new Map<string, number>();
-    this.titles = this.nodes.map((node, i) => {
+    this.titles = titles(trace);
+    this.nodes.forEach((node, i) => {
       this.byKey.set(node.key, i);
       for (const x of node.inputs ?? []) this.readers[x].push(i);
-      if (node.name) return node.name;
-      if (!node.op) return node.kind === "constant" ? this.constant(node) : node.key;
-      const nth = (met.get(node.op) ?? 0) + 1;
-      met.set(node.op, nth);
-      return uses.get(node.op) === 1 ? node.op : node.op + subscript(nth);
     });
-  }
-
-  private constant(node: TraceNode): string {
-    const { data } = node;
-    return typeof data === "number" ? String(Number(data.toPrecision(6))) : "constant";
   }
 
   inputs(i: number): number[] {
@@ -43,6 +31,17 @@ export class Graph {
   op(i: number): OpInfo | undefined {
     const { op } = this.nodes[i];
     return op === undefined ? undefined : this.trace.ops[op];
+  }
+
+  /** What an operation computes, of its operands: "tanh(x)". */
+  formula(i: number): string {
+    return this.op(i)?.formula.replace(/^.*? = /, "") ?? "";
+  }
+
+  /** What an operation calls its operand number k; the last name may stand for all that follow. */
+  operand(i: number, k: number): string {
+    const names = this.op(i)?.inputs ?? [];
+    return (names[k] ?? names.at(-1) ?? "").replace("*", "");
   }
 
   /** How an operation is written in its pill. */

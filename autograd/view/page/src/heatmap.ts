@@ -3,7 +3,8 @@
 import { h } from "./dom";
 import { float, MISSING, short } from "./numbers";
 import type { Theme } from "./theme";
-import type { Preview } from "./trace";
+import { tiled } from "./tiles";
+import type { Num, Preview } from "./trace";
 
 const COLD = {
   light: ["#f4f4f2", "#b9d4ea", "#5b9bd0", "#1b5e9e"],
@@ -15,6 +16,7 @@ const WARM = {
 };
 const WIDE = 288; // px that a row may take
 const HIGH = 170; // px that all rows may take
+const LEAST = 3; // px of the side of an element …
 const LARGEST = 26; // px of the side of an element
 const GAP = 4; // px where rows or columns are left out
 
@@ -39,6 +41,18 @@ export function most(previews: (Preview | undefined)[]): number {
   return largest;
 }
 
+/** Where elements are drawn: edges of columns and rows, in px, and which element is where. */
+export interface Board {
+  side: number;
+  left: number[];
+  top: number[];
+  value(row: number, col: number): Num | undefined;
+  place(row: number, col: number): string;
+  /** How many elements there are, and what is said of them below. */
+  size: string;
+  shown: string;
+}
+
 /** A heat map of a preview on a scale from -limit to limit, with the value pointed at below it. */
 export function heatmap(
   preview: Preview,
@@ -47,24 +61,14 @@ export function heatmap(
   says = "",
   wide = WIDE,
 ): HTMLElement {
-  const upright = preview.cols.length === 1 && preview.rows.length > 1; // a column lies down
-  const { rows, cols, values } = upright ? transposed(preview) : preview;
-  const across = offsets(cols);
-  const side = Math.max(
-    3,
-    Math.min(
-      LARGEST,
-      Math.floor((wide - across.gaps) / cols.length),
-      Math.floor(HIGH / rows.length),
-    ),
-  );
-  const left = across.at(side);
-  const top = offsets(rows).at(side);
-  const width = left[cols.length];
-  const height = top[rows.length];
+  const long = preview.rows.length === 1 && preview.cols.length * LEAST > wide;
+  const board = preview.tile ? tiled : long ? lines : table;
+  const { left, top, side, value, place, size, shown } = board(preview, wide);
+  const width = left[left.length - 1];
+  const height = top[top.length - 1];
   const canvas = h("canvas", {
     role: "img",
-    "aria-label": `${says} ${rows.length} × ${cols.length} elements from ${short(-limit)} to ${short(limit)}`,
+    "aria-label": `${says} ${size} elements from ${short(-limit)} to ${short(limit)}`,
     style: `width:${width}px;height:${height}px`,
   });
   const ratio = devicePixelRatio || 1;
@@ -73,29 +77,71 @@ export function heatmap(
   const context = canvas.getContext("2d")!;
   context.scale(ratio, ratio);
   const seam = side > 8 ? 1 : 0;
-  values.forEach((row, i) =>
-    row.forEach((x, j) => {
+  for (let i = 0; i < top.length - 1; i++)
+    for (let j = 0; j < left.length - 1; j++) {
+      const x = value(i, j);
+      if (x === undefined) continue;
       context.fillStyle = diverging(float(x), limit, theme);
       context.fillRect(left[j], top[i], side - seam, side - seam);
-    }),
-  );
+    }
   const read = h("span", { class: "number read" }, MISSING);
-  const shown = `${preview.rows.length}×${preview.cols.length} shown`;
   const rest = h("span", { class: "faint" }, shown);
   canvas.addEventListener("pointermove", (event) => {
-    const i = find(top, event.offsetY);
-    const j = find(left, event.offsetX);
-    if (i < 0 || j < 0 || i >= rows.length || j >= cols.length) return;
-    const [row, col] = upright ? [cols[j], rows[i]] : [rows[i], cols[j]];
-    const place = preview.rows.length > 1 || row ? `[${row}, ${col}]` : `[${col}]`;
-    rest.textContent = place;
-    read.textContent = short(values[i][j]);
+    const i = find(top, event.offsetY, side);
+    const j = find(left, event.offsetX, side);
+    const x = i < 0 || j < 0 ? undefined : value(i, j);
+    if (x === undefined) return;
+    rest.textContent = place(i, j);
+    read.textContent = short(x);
   });
   canvas.addEventListener("pointerleave", () => {
     rest.textContent = shown;
     read.textContent = MISSING;
   });
   return h("div", { class: "heatmap" }, canvas, h("div", { class: "reading" }, rest, read));
+}
+
+/** The elements as a table; a column lies down. */
+function table(preview: Preview, wide: number): Board {
+  const upright = preview.cols.length === 1 && preview.rows.length > 1;
+  const { rows, cols, values } = upright ? transposed(preview) : preview;
+  const across = offsets(cols);
+  const side = Math.max(
+    LEAST,
+    Math.min(
+      LARGEST,
+      Math.floor((wide - across.gaps) / cols.length),
+      Math.floor(HIGH / rows.length),
+    ),
+  );
+  return {
+    side,
+    left: across.at(side),
+    top: offsets(rows).at(side),
+    value: (i, j) => values[i]?.[j],
+    place(i, j) {
+      const [row, col] = upright ? [cols[j], rows[i]] : [rows[i], cols[j]];
+      return preview.rows.length > 1 || row ? `[${row}, ${col}]` : `[${col}]`;
+    },
+    size: `${rows.length} × ${cols.length}`,
+    shown: `${preview.rows.length}×${preview.cols.length} shown`,
+  };
+}
+
+/** One long row, as text is set in lines. */
+function lines({ rows: [row], cols, values }: Preview, wide: number): Board {
+  const side = 2 * LEAST;
+  const many = Math.floor(wide / side);
+  const edges = (count: number) => Array.from({ length: count + 1 }, (_, i) => i * side);
+  return {
+    side,
+    left: edges(many),
+    top: edges(Math.ceil(cols.length / many)),
+    value: (i, j) => values[0][i * many + j],
+    place: (i, j) => `[${row ? `${row}, ` : ""}${cols[i * many + j]}]`,
+    size: `${cols.length}`,
+    shown: `${cols.length} shown`,
+  };
 }
 
 /** The scale below heat maps: from -limit through 0 to limit. */
@@ -133,6 +179,7 @@ function offsets(indices: number[]): { gaps: number; at(side: number): number[] 
   };
 }
 
-function find(edges: number[], x: number): number {
-  return edges.findIndex((edge, i) => x >= edge && x < (edges[i + 1] ?? Infinity));
+/** Which element of so many px lies at x, if any. */
+function find(edges: number[], x: number, side: number): number {
+  return edges.findIndex((edge, i) => i < edges.length - 1 && x >= edge && x < edge + side);
 }

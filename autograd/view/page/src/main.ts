@@ -12,6 +12,7 @@ import { button, h } from "./dom";
 import { keys } from "./keys";
 import { legend } from "./legend";
 import { Outline } from "./outline";
+import { rest } from "./rest";
 import { stepPanel } from "./rule";
 import { download, svg } from "./save";
 import { Search } from "./search";
@@ -77,6 +78,7 @@ async function start(): Promise<void> {
     busy,
     transport.element,
     side,
+    rest(stage),
     tooltip(app, field),
   );
   const top = bar(app, stage, search, outline);
@@ -105,6 +107,7 @@ async function start(): Promise<void> {
         warning.hidden ? 0 : warning.offsetTop + warning.offsetHeight,
       ),
     });
+    field.style.setProperty("--top", `${stage.viewport.margins.top}px`);
     if (fitted && was !== stage.viewport.margins.left) stage.fit();
   };
   const watcher = new ResizeObserver(margins);
@@ -123,8 +126,19 @@ async function start(): Promise<void> {
   });
   window.glassgrad = Object.assign(made, more);
   let room = NARROWEST;
-  app.sheet.watch(() => (room = stage.viewport.room / COMFORT));
+  const measure = () => (room = stage.viewport.room / COMFORT);
+  app.sheet.watch(measure);
+  app.upright = () => field.clientWidth <= NARROW && field.clientWidth < field.clientHeight;
   app.room = () => Math.max(NARROWEST, room);
+  let down = app.upright();
+  new ResizeObserver(() => {
+    if (down === app.upright()) return;
+    down = !down;
+    margins();
+    measure();
+    stage.anew();
+    void app.arrange();
+  }).observe(field); // a phone that is turned
   await app.arrange();
 }
 

@@ -1,10 +1,11 @@
 /** The panel of a step: the chain rule with the numbers of this graph. */
 
 import type { App } from "./app";
+import { variable } from "./code";
 import { contribution, plainly, worth } from "./contribution";
 import { button, h } from "./dom";
 import { counted, dimensions, finite, isStats, long, norm, short } from "./numbers";
-import { link } from "./parts";
+import { link, pretty } from "./parts";
 import type { Event, Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
@@ -133,13 +134,12 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
   const numbers = each.data !== undefined && !isStats(each.data);
   const given = h("p", { class: "given" });
   (each.inputs ?? []).forEach((x, k) => {
-    const name = op?.inputs[k] ?? op?.inputs.at(-1)?.replace("*", "") ?? "";
     const { shape } = graph.nodes[x];
     given.append(
       h(
         "span",
         {},
-        name,
+        graph.operand(i, k),
         " = ",
         link(app, x),
         worth(graph, x) || (shape?.length ? ` ${dimensions(shape)}` : ""),
@@ -157,7 +157,7 @@ function forward(app: App, i: number, close: HTMLElement): HTMLElement[] {
         { class: "symbols" },
         link(app, i),
         h("b", {}, " = "),
-        op?.formula.replace(/^.*? = /, "").replaceAll(" * ", " · ") ?? "",
+        pretty(graph.formula(i)),
       ),
       numbers ? h("p", { class: "number result" }, `= ${plainly(each.data)}`) : null,
       given,
@@ -187,6 +187,9 @@ function backward(app: App, event: Event, close: HTMLElement): HTMLElement[] {
       ),
     ),
   ];
+  const called = variable(app, event.node);
+  if (called)
+    found.push(h("p", { class: "where" }, `in the code, ${graph.titles[event.node]} is ${called}`));
   const shown = event.parts.slice(0, 24);
   for (const part of shown) found.push(contribution(app, event, part));
   if (event.parts.length > shown.length)

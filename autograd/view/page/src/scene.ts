@@ -3,6 +3,7 @@
 import { hasPill, pill, type Fold } from "./fold";
 import { type Frame, frame } from "./frame";
 import type { Layout, Panel, Rect, Route } from "./layout/plan";
+import { distance } from "./nearest";
 import type { Arrow, Box, Cluster, Picture } from "./picture";
 import type { Item } from "./tree";
 
@@ -135,6 +136,22 @@ export class Scene {
         x >= panel.x && x <= panel.x + panel.width && y >= panel.y && y <= panel.y + panel.height,
     );
     return { mark: nearest, plate };
+  }
+
+  /** The line nearest to a point, if any lies within `slack`. */
+  lineAt(x: number, y: number, slack: number): Line | undefined {
+    let nearest: Line | undefined;
+    let best = slack;
+    const look = (line: Line) => {
+      const [left, top, right, bottom] = line.bounds;
+      if (x < left - best || x > right + best || y < top - best || y > bottom + best) return;
+      const away = distance(line.route, x, y, best);
+      if (away <= best) [nearest, best] = [line, away];
+    };
+    for (const cell of cells(x - slack, y - slack, x + slack, y + slack))
+      this.lineCells.get(cell)?.forEach(look);
+    this.far.forEach(look);
+    return nearest;
   }
 
   /** Where an item is: its box, or its frame. */

@@ -37,9 +37,11 @@ export function find(app: App, text: string): Item[] {
       }
       worth += here;
     }
-    if (worth) found.push([worth + (node?.name || scope ? 0.5 : 0), item]);
+    if (worth) found.push([worth + (scope || node?.name === item.title ? 0.5 : 0), item]);
   }
-  return found.sort(([a], [b]) => b - a).map(([, item]) => item);
+  return found
+    .sort(([a, one], [b, other]) => b - a || one.title.length - other.title.length)
+    .map(([, item]) => item);
 }
 
 export class Search {

@@ -2,14 +2,15 @@
 
 import type { App } from "./app";
 import { Appearance } from "./appearance";
-import { drawBox, type Look, VISIBLE } from "./boxes";
+import { drawBox, type Look, READABLE, VISIBLE } from "./boxes";
 import { Cache, type Place } from "./cache";
-import { h } from "./dom";
+import { h, Signal } from "./dom";
 import { draw, drawBase, drawOverlay, type View } from "./draw";
 import { pill } from "./fold";
 import type { Rect } from "./layout/plan";
 import { CanvasPen, type Pen } from "./pen";
-import type { Scene } from "./scene";
+import type { Line, Scene } from "./scene";
+import { LEGIBLE } from "./text";
 import type { Theme } from "./theme";
 import type { Item } from "./tree";
 import { Viewport } from "./viewport";
@@ -18,12 +19,18 @@ const GLIDE = 240; // ms in which boxes move to their new places
 const MANY = 1500; // boxes, from which on they do not glide
 const NARROW = 760; // px, up to which boxes are brought near while stepping
 const MOST = 100; // boxes, up to which only those are drawn anew that a step changes
+const NOWHERE: boolean[] = [];
+const REACH = 8; // px of the screen from which an arrow is pointed at …
+const FAR = 60; // … and px of the drawing at most
+const NEAR = 4; // px of the drawing around a box that belong to it
 const SPEED = 40; // px per second at which gradients flow
 
 export class Stage {
   readonly canvas = h("canvas", { class: "stage", "aria-hidden": "true" });
   readonly viewport: Viewport;
   readonly frames = { count: 0, fps: 0 };
+  /** Until the reader moves a drawing that has no room: where it goes on, as `Viewport.begin` says. */
+  readonly beyond = new Signal<boolean[]>([]);
   private readonly pen: CanvasPen;
   private readonly context: CanvasRenderingContext2D;
   private scene: Scene | null = null;
@@ -41,7 +48,10 @@ export class Stage {
     this.pen = new CanvasPen(this.context);
     this.cache = new Cache(() => this.ask());
     this.viewport = new Viewport(this.canvas, {
-      changed: () => this.ask(),
+      changed: () => {
+        if (!this.viewport.untouched) this.beyond.set(NOWHERE);
+        this.ask();
+      },
       hover: (x, y) => this.hover(x, y),
       click: (x, y) => this.click(x, y),
       double: (x, y) => this.double(x, y),
@@ -56,7 +66,7 @@ export class Stage {
       signal.watch(() => this.refresh());
     app.position.watch(() => this.advance());
     app.stepping.watch(() => this.follow());
-    for (const signal of [app.selected, app.hovered] as { watch(f: () => void): void }[])
+    for (const signal of [app.selected, app.hovered, app.line] as { watch(f: () => void): void }[])
       signal.watch(() => this.ask());
   }
 
@@ -84,7 +94,7 @@ export class Stage {
     this.from = undefined;
     if (before && this.fitted && !this.viewport.reduced && scene.marks.size < MANY)
       this.glide(before, scene, was ?? null, is ?? null);
-    if (!this.fitted && this.canvas.clientWidth) this.fit(false);
+    if (!this.fitted && this.canvas.clientWidth) this.open();
     this.refresh();
   }
 
@@ -117,9 +127,28 @@ export class Stage {
     draw(scene, pen, look, all, appearance.lit(), appearance.pointed());
   }
 
+  /** The first view: all of it, or where that could not be read, on a narrow screen, its end. */
+  private open(): void {
+    const { scene, app, viewport } = this;
+    if (!scene) return;
+    const { fold, graph, trace } = app.sheet.value;
+    const last = trace.root ?? graph.nodes.length - 1;
+    const end = last < 0 ? undefined : scene.rectOf(fold.shown(last));
+    const [width, height] = [scene.width, scene.height];
+    if (!end || !app.upright() || viewport.whole(width, height) >= LEGIBLE) return this.fit(false);
+    this.fitted = true;
+    this.beyond.set(viewport.begin(width, height, end));
+  }
+
+  /** Look at the next scene as if it were the first. */
+  anew(): void {
+    this.fitted = false;
+  }
+
   fit(glide = true): void {
     if (!this.scene) return;
     this.fitted = true;
+    this.beyond.set(NOWHERE);
     this.viewport.fit({ x: 0, y: 0, width: this.scene.width, height: this.scene.height }, glide);
   }
 
@@ -134,7 +163,7 @@ export class Stage {
     this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
     this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
     this.cache.forget();
-    if (!this.fitted) this.fit(false);
+    if (!this.fitted) this.open();
     this.paint(performance.now());
   }
 
@@ -236,11 +265,26 @@ export class Stage {
 
   // --- pointing ---
 
+  /** The arrow at a place of the screen, unless a box lies there. */
+  private lineAt(x: number, y: number): Line | null {
+    if (!this.scene) return null;
+    const [u, v] = this.viewport.world(x, y);
+    const slack = REACH / this.viewport.scale;
+    const near = this.viewport.scale < READABLE ? this.around : NEAR; // small boxes come first
+    if (this.scene.at(u, v, near).mark) return null;
+    return this.scene.lineAt(u, v, Math.min(FAR, slack)) ?? null;
+  }
+
+  /** How far from a box it is still pointed at, in px of the drawing. */
+  private get around(): number {
+    return Math.min(30, 5 / this.viewport.scale);
+  }
+
   /** What is at a place of the screen: the title of a frame counts, its inside does not. */
   private find(x: number, y: number): { item: Item | null; around: Item | null } {
     if (!this.scene) return { item: null, around: null };
     const [u, v] = this.viewport.world(x, y);
-    const { mark, plate } = this.scene.at(u, v, Math.min(30, 5 / this.viewport.scale));
+    const { mark, plate } = this.scene.at(u, v, this.around);
     if (mark) return { item: mark.item, around: mark.item };
     const title = plate && v - plate.panel.y < 24 / Math.min(1, this.viewport.scale * 2);
     return { item: title ? plate.item : null, around: plate?.item ?? null };
@@ -248,12 +292,16 @@ export class Stage {
 
   private hover(x: number | null, y: number): void {
     const item = x === null ? null : this.find(x, y).item;
-    this.canvas.style.cursor = item ? "pointer" : "";
-    this.app.hovered.set(item);
+    const line = x === null ? null : this.lineAt(x, y);
+    this.canvas.style.cursor = item || line ? "pointer" : "";
+    this.app.hovered.set(line ? null : item);
+    this.app.line.set(line);
   }
 
   private click(x: number, y: number): void {
-    this.app.selected.set(this.find(x, y).item);
+    const line = this.lineAt(x, y);
+    this.app.line.set(line);
+    this.app.selected.set(line ? null : this.find(x, y).item);
   }
 
   private double(x: number, y: number): void {

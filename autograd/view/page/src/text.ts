@@ -16,6 +16,9 @@ export const MONO =
 /** Font size in px by role. */
 export const SIZE: Record<Role, number> = { name: 13, word: 11.5, number: 12, title: 12 };
 
+/** The scale below which the smallest text is smaller than 10 px of the screen. */
+export const LEGIBLE = 10 / Math.min(...Object.values(SIZE));
+
 // Characters by their width in Helvetica, in thousandths of the font size.
 const GROUPS: [number, string][] = [
   [222, "ijl"],

@@ -127,6 +127,18 @@ export class Timeline {
     return { state, value: total, nth, of: part.of };
   }
 
+  /** What an operation adds to the gradient of one of its operands, and at which position. */
+  contribution(
+    node: number,
+    operand: number,
+  ): { at: number; event: Event; part: Part } | undefined {
+    const at = this.step.get(node);
+    if (at === undefined) return undefined;
+    const event = this.events[at - this.seed - 1];
+    const part = event.parts.find(({ position }) => position === operand);
+    return part && { at, event, part };
+  }
+
   /** What an input's gradient was before a contribution, and is after it. */
   around(part: Part): { before?: Stats | Num; after?: Stats | Num } {
     const arrivals = this.arrivals[part.input];

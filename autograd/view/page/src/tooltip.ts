@@ -2,25 +2,34 @@
 
 import type { App } from "./app";
 import { h } from "./dom";
+import { told } from "./flow";
 import { operations } from "./fold";
 import { counted, dimensions, isStats, MISSING, norm, short } from "./numbers";
+import { pretty } from "./parts";
 import type { Num, Stats } from "./trace";
 import type { Item } from "./tree";
 
 export function tooltip(app: App, field: HTMLElement): HTMLElement {
   const tip = h("div", { class: "tooltip", role: "presentation" });
   tip.hidden = true;
-  field.addEventListener("pointermove", (event) => {
+  const place = (event: PointerEvent) => {
     const { left, top, width, height } = field.getBoundingClientRect();
     const x = event.clientX - left;
     const y = event.clientY - top;
-    tip.style.left = `${Math.min(x + 14, width - tip.offsetWidth - 12)}px`;
+    tip.style.left = `${Math.max(8, Math.min(x + 14, width - tip.offsetWidth - 12))}px`;
     tip.style.top = `${y + 18 + tip.offsetHeight > height ? y - tip.offsetHeight - 12 : y + 18}px`;
-  });
-  app.hovered.watch((item) => {
-    tip.hidden = !item || matchMedia("(hover: none)").matches;
-    if (item && !tip.hidden) tip.replaceChildren(...words(app, item));
-  });
+  };
+  field.addEventListener("pointermove", place);
+  field.addEventListener("pointerup", place);
+  const refresh = () => {
+    const item = matchMedia("(hover: none)").matches ? null : app.hovered.value;
+    const line = app.line.value;
+    tip.hidden = !item && !line;
+    if (line) tip.replaceChildren(...told(app, line));
+    else if (item) tip.replaceChildren(...words(app, item));
+  };
+  for (const signal of [app.hovered, app.line, app.position] as { watch(f: () => void): void }[])
+    signal.watch(refresh);
   return tip;
 }
 
@@ -41,7 +50,7 @@ function words(app: App, item: Item): HTMLElement[] {
   const overlay = app.overlay.value;
   const position = app.position.value;
   const facts: HTMLElement[] = [h("b", {}, graph.titles[item.index])];
-  if (op) facts.push(h("span", { class: "number" }, op.formula));
+  if (op) facts.push(h("span", { class: "number" }, `= ${pretty(graph.formula(item.index))}`));
   if (node.shape) facts.push(h("span", {}, `${dimensions(node.shape)} ${node.dtype ?? ""}`));
   if (overlay) {
     const told = overlay.words(item.index);

@@ -15,6 +15,10 @@ export interface Preview {
   rows: number[];
   cols: number[];
   values: Num[][];
+  /** Of the array, where the elements are whole tiles of it: a grid along every axis. */
+  shape?: number[];
+  /** The axes that are rows and columns of a tile. */
+  tile?: [number, number];
 }
 
 export interface Stats {

@@ -1,12 +1,15 @@
 /** Where the reader looks: pan and zoom by mouse, trackpad, finger and key. */
 
 import type { Rect } from "./layout/plan";
+import { LEGIBLE } from "./text";
 
 const SMALLEST = 0.01;
 const LARGEST = 4;
 /** A press that moves less, in px, is a click. */
 const STILL = 5;
 const FIT_MOST = 1.25;
+/** Room, in px, for the word that there is more to be seen. */
+const WORD = 44;
 
 export interface Gestures {
   changed(): void;
@@ -38,7 +41,10 @@ export class Viewport {
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
     canvas.addEventListener("pointercancel", (event) => this.pointers.delete(event.pointerId));
-    canvas.addEventListener("pointerleave", () => gestures.hover(null, 0));
+    canvas.addEventListener(
+      "pointerleave", // a finger that is lifted leaves what it has tapped
+      ({ pointerType }) => pointerType === "mouse" && gestures.hover(null, 0),
+    );
   }
 
   get reduced(): boolean {
@@ -91,14 +97,37 @@ export class Viewport {
   /** Show a rectangle of the drawing as large as it fits, but no larger than is comfortable. */
   fit(rect: Rect, glide = false): void {
     const [left, top, width, height] = this.free;
-    const scale = Math.max(
-      SMALLEST,
-      Math.min(FIT_MOST, (width - 48) / rect.width, (height - 48) / rect.height),
-    );
+    const scale = Math.max(SMALLEST, this.whole(rect.width, rect.height));
     const x = left + width / 2 - (rect.x + rect.width / 2) * scale;
     const y = top + height / 2 - (rect.y + rect.height / 2) * scale;
     this.fitted = [x, y, scale];
     this.go(x, y, scale, glide);
+  }
+
+  /** Show a drawing that has no room as large as it can be read, from `end` on.
+   *
+   * Returns whether it goes on to the left, upwards, to the right, downwards. */
+  begin(width: number, height: number, end: Rect): boolean[] {
+    const [left, above, wide, all] = this.free;
+    const [top, high] = [above + WORD, all - WORD];
+    const edge = 16;
+    const place = (begin: number, room: number, size: number, middle: number) => {
+      const spare = room - size;
+      if (spare >= 2 * edge) return begin + spare / 2;
+      return begin + Math.min(edge, Math.max(spare - edge, room / 2 - middle));
+    };
+    const scale = LEGIBLE;
+    const x = place(left, wide, width * scale, (end.x + end.width / 2) * scale);
+    const y = place(top, high, height * scale, (end.y + end.height / 2) * scale);
+    this.fitted = [x, y, scale];
+    this.go(x, y, scale, false);
+    return [x < left, y < top, x + width * scale > left + wide, y + height * scale > top + high];
+  }
+
+  /** The largest scale at which all of a drawing is seen. */
+  whole(width: number, height: number): number {
+    const [, , wide, high] = this.free;
+    return Math.min(FIT_MOST, (wide - 48) / width, (high - 48) / height);
   }
 
   /** Whether the reader has left everything as it was fitted. */
@@ -109,7 +138,7 @@ export class Viewport {
   /** Bring a rectangle into sight, moving as little as possible; `zoom` until it can be read. */
   show(rect: Rect, zoom = true): void {
     const [left, top, width, height] = this.free;
-    const readable = Math.min(width < 500 ? 0.6 : 1, (width - 60) / rect.width);
+    const readable = Math.min(width < 500 ? LEGIBLE : 1, (width - 60) / rect.width);
     const scale = zoom && this.scale < 0.5 ? readable : this.scale;
     const edge = 24;
     const x = rect.x * scale + this.x;
