@@ -1,0 +1,70 @@
+/**
+ * Straight lines that make a drawing much higher than it must be, and where to bend them.
+ *
+ * The port of `layout/stairs.py`.  Every run alone may be straight, and yet each force the next to
+ * stand lower, layer after layer, as the steps of a stair do.  With every line bent at every layer
+ * there are no stairs: that drawing tells how far down each vertex may stand so that everything
+ * below it still fits.  One walk down the drawing then cuts a run wherever it would have to stand
+ * lower in one layer than it may in another.
+ */
+
+import { Demands } from "./demands";
+import type { Net } from "./net";
+
+const [SLACK, SPARE] = [1.6, 400]; // how much higher than it must be a drawing may be
+
+/** The runs of `demands`, cut where the drawing would get too high; linear in its size. */
+export function levelled(net: Net, demands: Demands): readonly (readonly number[])[] {
+  const { rows, runs } = demands;
+  let fullest = 0;
+  for (const row of rows) fullest = Math.max(fullest, height(net, row));
+  let reached = 0;
+  for (const low of demands.lowest(new Float64Array(demands.size))) reached = Math.max(reached, low);
+  if (reached <= SLACK * fullest + SPARE) return runs;
+
+  const bent = new Demands(net, rows, runs.flatMap((run) => run.map((vertex) => [vertex])));
+  const above = bent.highest(new Float64Array(bent.size)); // how high each stands above the lowest
+  let highest = 0;
+  for (const high of above) highest = Math.min(highest, high);
+  const limit = -SLACK * highest + SPARE;
+  const low = new Float64Array(bent.size);
+  const pieces: number[][][] = runs.map(() => []);
+  for (const item of demands.topological) {
+    if (item >= runs.length) { // the border of a frame
+      const border = item - runs.length + bent.runs.length;
+      low[border] = lowest(bent, low, border);
+      continue;
+    }
+    let piece: number[] = [];
+    let [deep, deepest] = [0, 0]; // where the piece must stand, and where it may
+    for (const vertex of runs[item]) {
+      const variable = bent.run[vertex];
+      const [must, may] = [lowest(bent, low, variable), limit + above[variable]];
+      if (piece.length && Math.max(deep, must) <= Math.min(deepest, may)) {
+        [deep, deepest] = [Math.max(deep, must), Math.min(deepest, may)];
+      } else {
+        [piece, deep, deepest] = [[], must, may];
+        pieces[item].push(piece);
+      }
+      piece.push(vertex);
+      low[variable] = deep;
+    }
+    for (const piece of pieces[item]) { // as low as the lowest of its members
+      for (const vertex of piece) low[bent.run[vertex]] = low[bent.run[piece[piece.length - 1]]];
+    }
+  }
+  return pieces.flat();
+}
+
+function lowest(bent: Demands, low: Float64Array, variable: number): number {
+  let reached = 0;
+  for (const i of bent.before[variable])
+    reached = Math.max(reached, low[bent.above[i]] + bent.distance[i]);
+  return reached;
+}
+
+function height(net: Net, row: readonly number[]): number {
+  let sum = 0;
+  for (let i = 1; i < row.length; i++) sum += net.gap(row[i - 1], row[i]);
+  return sum;
+}
