@@ -172,9 +172,10 @@ export function trace(picture: Picture, net: Net, at: Course): Layout {
     return net.down ? [c, a] : [a, c];
   };
   const moved = (numbers: Step): Step => {
-    const step: Step = [];
-    for (let k = 0; k < numbers.length; k += 2) step.push(...point(numbers[k], numbers[k + 1]));
-    return step;
+    for (let k = 0; k < numbers.length; k += 2) {
+      [numbers[k], numbers[k + 1]] = point(numbers[k], numbers[k + 1]);
+    }
+    return numbers;
   };
   const rect = ([a, b, c, d]: Span): Rect => {
     const [[x, y], [right, bottom]] = [point(a, c), point(b, d)];
