@@ -9,7 +9,6 @@ lower in one layer than it may in another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from ..arithmetic import total

@@ -71,7 +71,9 @@ export function reachesOf(net: Net, row: readonly number[]): Reaches {
   const found: Reaches = new Map();
   row.forEach((vertex, i) => {
     for (let cluster = net.home[vertex]; cluster; cluster = net.parent[cluster]) {
-      found.set(cluster, [found.get(cluster)?.[0] ?? i, i]);
+      const known = found.get(cluster);
+      if (known) known[1] = i;
+      else found.set(cluster, [i, i]);
     }
   });
   return found;

@@ -186,10 +186,11 @@ function addLanes(net: Net, edges: readonly Edge[]): void {
     for (let k = 1; k < path.length; k++) {
       const [p, q] = [path[k - 1], path[k]];
       if (net.lane[q] ? net.before[q].includes(p) : joined.has(p * size + q)) continue;
-      if (net.layer[q] !== net.layer[p] + 1) continue;
-      if (!net.lane[q]) joined.add(p * size + q);
-      net.after[p].push(q);
-      net.before[q].push(p);
+      if (net.layer[q] === net.layer[p] + 1) {
+        joined.add(p * size + q);
+        net.after[p].push(q);
+        net.before[q].push(p);
+      }
     }
   });
 }

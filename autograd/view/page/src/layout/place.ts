@@ -77,8 +77,9 @@ function windowOf(demands: Demands, start: readonly number[]): [Float64Array, Fl
   const low = demands.lowest(new Float64Array(demands.size));
   const high = demands.highest(new Float64Array(demands.size));
   const height = SLACK * low.reduce((a, b) => Math.max(a, b)) + SPARE;
-  const extent = start.reduce(([least, most], at) => [Math.min(least, at), Math.max(most, at)], [Infinity, -Infinity]);
-  const top = (extent[0] + extent[1] - height) / 2;
+  const least = start.reduce((a, b) => Math.min(a, b));
+  const most = start.reduce((a, b) => Math.max(a, b));
+  const top = (least + most - height) / 2;
   return [low.map((x) => top + x), high.map((x) => top + height + x)];
 }
 

@@ -16,17 +16,13 @@ const [SLACK, SPARE] = [1.6, 400]; // how much higher than it must be a drawing 
 /** The runs of `demands`, cut where the drawing would get too high; linear in its size. */
 export function levelled(net: Net, demands: Demands): readonly (readonly number[])[] {
   const { rows, runs } = demands;
-  let fullest = 0;
-  for (const row of rows) fullest = Math.max(fullest, height(net, row));
-  let reached = 0;
-  for (const low of demands.lowest(new Float64Array(demands.size))) reached = Math.max(reached, low);
-  if (reached <= SLACK * fullest + SPARE) return runs;
+  const fullest = rows.reduce((most, row) => Math.max(most, height(net, row)), 0);
+  const reached = demands.lowest(new Float64Array(demands.size));
+  if (reached.reduce((a, b) => Math.max(a, b)) <= SLACK * fullest + SPARE) return runs;
 
   const bent = new Demands(net, rows, runs.flatMap((run) => run.map((vertex) => [vertex])));
   const above = bent.highest(new Float64Array(bent.size)); // how high each stands above the lowest
-  let highest = 0;
-  for (const high of above) highest = Math.min(highest, high);
-  const limit = -SLACK * highest + SPARE;
+  const limit = -SLACK * above.reduce((a, b) => Math.min(a, b)) + SPARE;
   const low = new Float64Array(bent.size);
   const pieces: number[][][] = runs.map(() => []);
   for (const item of demands.topological) {
