@@ -18,6 +18,7 @@ from .net import Net
 __all__ = ["levelled"]
 
 _SLACK, _SPARE = 1.6, 400.0  # how much higher than it must be a drawing may be
+_SHARE = 0.25  # of that, how much a single line may use up
 
 
 def levelled(net: Net, demands: Demands) -> list[list[int]]:
@@ -28,6 +29,7 @@ def levelled(net: Net, demands: Demands) -> list[list[int]]:
     bent = Demands(net, demands.rows, [[v] for run in demands.runs for v in run])
     above = bent.highest([0.0] * len(bent.after))  # how high each stands above the lowest of all
     limit = -_SLACK * min(above) + _SPARE
+    most = _SHARE * (limit + min(above))  # that a line may push any vertex of its own down
     low = [0.0] * len(bent.after)
     pieces: dict[int, list[list[int]]] = {}  # of each run
     for item in demands.topological:
@@ -37,10 +39,11 @@ def levelled(net: Net, demands: Demands) -> list[list[int]]:
             continue
         pieces[item] = []
         piece: list[int] = []
-        deep, deepest = 0.0, 0.0  # where the piece must stand, and where it may
+        deep, deepest = 0.0, 0.0  # where the piece must stand, and where it may at most
         for vertex in demands.runs[item]:
             variable = bent.run[vertex]
-            must, may = _lowest(bent, low, variable), limit + above[variable]
+            must = _lowest(bent, low, variable)
+            may = min(limit + above[variable], must + most)
             if piece and max(deep, must) <= min(deepest, may):
                 deep, deepest = max(deep, must), min(deepest, may)
             else:

@@ -12,6 +12,7 @@ import { Demands } from "./demands";
 import type { Net } from "./net";
 
 const [SLACK, SPARE] = [1.6, 400]; // how much higher than it must be a drawing may be
+const SHARE = 0.25; // of that, how much a single line may use up
 
 /** The runs of `demands`, cut where the drawing would get too high; linear in its size. */
 export function levelled(net: Net, demands: Demands): readonly (readonly number[])[] {
@@ -22,7 +23,9 @@ export function levelled(net: Net, demands: Demands): readonly (readonly number[
 
   const bent = new Demands(net, rows, runs.flatMap((run) => run.map((vertex) => [vertex])));
   const above = bent.highest(new Float64Array(bent.size)); // how high each stands above the lowest
-  const limit = -SLACK * above.reduce((a, b) => Math.min(a, b)) + SPARE;
+  const highest = above.reduce((a, b) => Math.min(a, b));
+  const limit = -SLACK * highest + SPARE;
+  const most = SHARE * (limit + highest); // that a line may push any vertex of its own down
   const low = new Float64Array(bent.size);
   const pieces: number[][][] = runs.map(() => []);
   for (const item of demands.topological) {
@@ -32,10 +35,11 @@ export function levelled(net: Net, demands: Demands): readonly (readonly number[
       continue;
     }
     let piece: number[] = [];
-    let [deep, deepest] = [0, 0]; // where the piece must stand, and where it may
+    let [deep, deepest] = [0, 0]; // where the piece must stand, and where it may at most
     for (const vertex of runs[item]) {
       const variable = bent.run[vertex];
-      const [must, may] = [lowest(bent, low, variable), limit + above[variable]];
+      const must = lowest(bent, low, variable);
+      const may = Math.min(limit + above[variable], must + most);
       if (piece.length && Math.max(deep, must) <= Math.min(deepest, may)) {
         [deep, deepest] = [Math.max(deep, must), Math.min(deepest, may)];
       } else {
