@@ -52,12 +52,17 @@ def runs(net: Net, straight: Trunks, rows: Sequence[Sequence[int]]) -> list[list
     rank = {vertex: i for row in rows for i, vertex in enumerate(row)}
     ahead, behind = straight
     follower: dict[int, int] = {}
+    lead = dict.fromkeys(rank, 0)  # over how many layers lanes lead on from each vertex
+    for row in reversed(rows):
+        for v in row:
+            lanes = [u for u in net.after[v] if net.lane[u] and u in rank]
+            lead[v] = max([lead[u] + 1 for u in lanes], default=0)
     reached = [reaches(net, row) for row in rows]
     for row, here, there in zip(rows, reached, [*reached[1:], {}], strict=True):
         pairs = []
         for v in row:
             lanes = [u for u in net.after[v] if net.lane[v] and net.lane[u] and u in rank]
-            u = lanes[0] if lanes else ahead[v]
+            u = max(lanes, key=lead.__getitem__) if lanes else ahead[v]
             mutual = u in rank and behind[u] == v
             if lanes or (mutual and (net.before[v] or _leads_on(u, straight))):
                 pairs.append((not lanes, rank[v], rank[u], v, u))

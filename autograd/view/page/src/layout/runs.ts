@@ -68,13 +68,24 @@ export function runs(net: Net, straight: Trunks, rows: readonly (readonly number
   const { ahead, behind } = straight;
   const follower = new Int32Array(net.home.length).fill(-1);
   const led = new Uint8Array(net.home.length);
+  const lead = new Int32Array(net.home.length); // over how many layers lanes lead on from a vertex
+  for (let layer = rows.length - 1; layer >= 0; layer--) {
+    for (const v of rows[layer]) {
+      for (const u of net.after[v]) {
+        if (net.lane[u] && rank[u] >= 0) lead[v] = Math.max(lead[v], lead[u] + 1);
+      }
+    }
+  }
   const reached = rows.map((row) => reachesOf(net, row));
   rows.forEach((row, layer) => {
     const lanes: [number, number][] = [];
     const others: [number, number][] = [];
     for (const v of row) {
-      const next = net.lane[v] ? net.after[v].find((u) => net.lane[u] && rank[u] >= 0) : undefined;
-      if (next !== undefined) {
+      let next = -1;
+      for (const u of net.lane[v] ? net.after[v] : []) {
+        if (net.lane[u] && rank[u] >= 0 && (next < 0 || lead[u] > lead[next])) next = u;
+      }
+      if (next >= 0) {
         lanes.push([v, next]);
         continue;
       }
