@@ -289,6 +289,21 @@ def test_the_data_flow_straight_through_a_network() -> None:
     assert len({round(centre(placed, key), 1) for key in trunk}) == 1
 
 
+def test_long_arrows_run_straight_past_frames() -> None:
+    """Those out of a frame, past many others, bend only next to frames and to their ends."""
+    count = 30
+    frames = tuple(Cluster(f"frame {i}", f"step {i}") for i in range(count))
+    boxes = [Box(f"{i}", "value", ("y",), f"frame {i // 4}") for i in range(4 * count)]
+    weights = [Box(f"w{j}", "parameter", ("w",), "frame 0") for j in range(8)]
+    arrows = [Arrow(f"{i}", f"{i + 1}") for i in range(4 * count - 1)]
+    arrows += [Arrow(w.key, f"{4 * i + 2}") for i in range(count) for w in weights]
+    picture = Picture((*boxes, *weights), tuple(arrows), frames)
+    placed = layout(picture, inf)
+    check(picture, placed)
+    for arrow, route in zip(picture.arrows, placed.routes, strict=True):
+        assert sum(len(step) == 6 for step in route.steps) <= 5, arrow
+
+
 def test_parameters_stand_next_to_their_op() -> None:
     placed = layout(mlp("LR"), inf)
     picture = mlp("LR")

@@ -56,6 +56,14 @@ def test_ten_thousand_boxes_are_laid_out_and_moved(opened: Opened) -> None:
     assert min(whole, near) > 30  # per second
 
 
+def test_thousands_of_long_arrows_are_laid_out(opened: Opened) -> None:
+    """Every sample of a network reads the same weights, which stand far away."""
+    page = opened(explore(graphs.scalar_mlp(2)))
+    took = [page.evaluate(UNFOLD) for _ in range(2)]
+    assert boxes(page) > 7_000
+    assert min(took) < 2 * 2  # seconds
+
+
 def test_a_chain_of_a_hundred_thousand_nodes_opens(opened: Opened) -> None:
     page = opened(explore(graphs.chain(50_000)))
     assert page.evaluate("glassgrad.trace.nodes.length") == 100_001

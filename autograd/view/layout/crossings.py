@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from .net import Net
 
-__all__ = ["crossings", "exchange"]
+__all__ = ["Reaches", "crossings", "exchange", "reaches", "seats"]
 
 _EXCHANGES = 6  # rounds
 _FRAME_COST = 4  # crossings that an arrow across a foreign frame is as bad as
@@ -27,18 +27,18 @@ def crossings(net: Net) -> int:
             for end in ends:
                 insort(passed, end)
     if len(net.parent) > 1:
-        reaches = [_reaches(net, row) for row in net.rows]
-        for row, here, there in zip(net.rows, reaches, reaches[1:], strict=False):
+        reached = [reaches(net, row) for row in net.rows]
+        for row, here, there in zip(net.rows, reached, reached[1:], strict=False):
             count += _FRAME_COST * _frames_crossed(net, row, place, here, there)
     return count
 
 
-_Reaches: TypeAlias = dict[int, tuple[int, int]]
+Reaches: TypeAlias = dict[int, tuple[int, int]]
 """The first and the last place of each cluster in a layer."""
 
 
 def _frames_crossed(
-    net: Net, row: Sequence[int], place: list[int], here: _Reaches, there: _Reaches
+    net: Net, row: Sequence[int], place: list[int], here: Reaches, there: Reaches
 ) -> int:
     """How often an edge out of `row` passes from one side of a frame to the other."""
     frames = [(*here[cluster], *there[cluster]) for cluster in here if cluster in there]
@@ -60,8 +60,9 @@ def _frames_crossed(
     return count
 
 
-def _reaches(net: Net, row: Sequence[int]) -> _Reaches:
-    found: _Reaches = {}
+def reaches(net: Net, row: Sequence[int]) -> Reaches:
+    """How far each cluster reaches in `row`."""
+    found: Reaches = {}
     for i, vertex in enumerate(row):
         cluster = net.home[vertex]
         while cluster:

@@ -150,7 +150,7 @@ def _add_lanes(net: Net, edges: Sequence[tuple[int, int]]) -> None:
     lanes: dict[tuple[int, int, int], int] = {}
     room = _LANES + _LANES_PER_BOX * net.boxes
     stops = _STOPS + _STOPS_PER_BOX * net.boxes
-    between: list[list[int]] = [[] for _ in edges]
+    ways = [[a] for a, _ in edges]
     lengths = [net.layer[b] - net.layer[a] for a, b in edges]
     for i in sorted(range(len(edges)), key=lengths.__getitem__):
         a, b = edges[i]
@@ -161,13 +161,16 @@ def _add_lanes(net: Net, edges: Sequence[tuple[int, int]]) -> None:
             key = (a, level, cluster)
             if key not in lanes:
                 lanes[key] = _add(net, cluster, level, lane=True)
-            between[i].append(lanes[key])
+            ways[i].append(lanes[key])
     joined: set[tuple[int, int]] = set()
-    for (a, b), way in zip(edges, between, strict=True):
-        path = [a, *way, b] if a != b else [a]
+    for (a, b), path in zip(edges, ways, strict=True):
+        if a != b:
+            path.append(b)
         net.paths.append(path)
         for p, q in pairwise(path):
-            if (p, q) not in joined and net.layer[q] == net.layer[p] + 1:
+            if p in net.before[q] if net.lane[q] else (p, q) in joined:
+                continue
+            if net.layer[q] == net.layer[p] + 1:
                 joined.add((p, q))
                 net.after[p].append(q)
                 net.before[q].append(p)

@@ -10,7 +10,6 @@ aim at.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 from ..arithmetic import total
 from .crossings import crossings, exchange, seats
@@ -104,27 +103,31 @@ def _sort(net: Net, row: list[int], wish: dict[int, float], means: list[float]) 
         row.sort(key=wish.__getitem__)
         return
     members: dict[int, list[float]] = {}
+    units: dict[int, list[int]] = {0: []}  # in each cluster: vertices, and ~clusters
     for vertex in row:
         cluster = net.home[vertex]
         while cluster:
+            units.setdefault(cluster, [])
             members.setdefault(cluster, []).append(wish[vertex])
             cluster = net.parent[cluster]
+        units[net.home[vertex]].append(vertex)
     siblings: dict[int, list[int]] = {}
     for cluster in sorted(members, key=lambda c: (means[c], c)):
         siblings.setdefault(net.parent[cluster], []).append(cluster)
-    key: dict[int, tuple[float, float]] = {}
-    for clusters in siblings.values():
+    key = {vertex: (wish[vertex], -1) for vertex in row}
+    for parent, clusters in siblings.items():
         places = sorted([total(members[c]) / len(members[c]) for c in clusters])
         for i, (cluster, place) in enumerate(zip(clusters, places, strict=True)):
-            key[cluster] = (place, float(i))
-    prefixes: dict[int, tuple[float, ...]] = {0: ()}
-    keys: dict[int, tuple[float, ...]] = {}
-    for vertex in row:
-        home = net.home[vertex]
-        if home not in prefixes:
-            prefixes[home] = tuple(chain.from_iterable(key[c] for c in net.ancestors(vertex)))
-        keys[vertex] = (*prefixes[home], wish[vertex], -1.0)
-    row.sort(key=keys.__getitem__)
+            key[~cluster] = (place, i)
+            units[parent].append(~cluster)
+    row.clear()
+    stack = [~0]
+    while stack:
+        unit = stack.pop()
+        if unit >= 0:
+            row.append(unit)
+        else:
+            stack.extend(sorted(units[~unit], key=key.__getitem__)[::-1])
 
 
 def _sweep(

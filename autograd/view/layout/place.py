@@ -15,6 +15,7 @@ from ..arithmetic import total
 from .demands import Demands
 from .net import Net
 from .runs import Trunks, runs
+from .stairs import levelled
 
 __all__ = ["place"]
 
@@ -30,9 +31,8 @@ class Pull(NamedTuple):
 _ROUNDS = 60
 _POLISH = 12
 _SNAP = 10.0  # a bend by less is straightened
-_MANY = 4000  # vertices from which on fewer rounds must do
-_PATIENCE = 50  # knots that are untied one by one, unless there are many vertices
-_LEVELLINGS = 5  # how often stairs are looked for
+_MANY = 4000  # runs from which on fewer rounds must do …
+_SLACK, _SPARE = 1.25, 400.0  # … in a drawing that is not so much higher than it must be
 # How strongly a parameter pulls at what it feeds, and a neighbour that is not joined; all else
 # pulls by 1.
 _LEAF, _NEXT = 0.1, 0.02
@@ -44,37 +44,8 @@ def place(net: Net, straight: Trunks, begin: int, end: int) -> None:
     Layers outside that range pull at nothing, and no line is kept straight into them.
     """
     rows = net.rows[begin:end]
-    lines = runs(net, straight, rows)
-    demands = Demands(net, rows, lines)
-    patience = _PATIENCE if len(demands.run) < _MANY else 0
-    while knot := demands.knot():
-        if patience:
-            patience -= 1
-            lines = _cut(lines, dict([knot]))
-        else:
-            stuck = demands.stuck()
-            lines = [
-                piece
-                for i, run in enumerate(lines)
-                for piece in ([[v] for v in run] if i in stuck else [run])
-            ]
-        demands = Demands(net, rows, lines)
-    for _ in range(_LEVELLINGS):
-        stairs = demands.stairs()
-        if not stairs:
-            break
-        lines = _cut(lines, stairs)
-        demands = Demands(net, rows, lines)
-    _relax(net, demands)
-
-
-def _cut(lines: list[list[int]], cuts: dict[int, int]) -> list[list[int]]:
-    """`lines` with line i cut in two before its place `cuts[i]`."""
-    pieces = []
-    for i, line in enumerate(lines):
-        cut = cuts.get(i, 0)
-        pieces += [line[:cut], line[cut:]] if cut else [line]
-    return pieces
+    demands = Demands(net, rows, runs(net, straight, rows))
+    _relax(net, Demands(net, rows, levelled(net, demands)))
 
 
 def _relax(net: Net, demands: Demands) -> None:
@@ -82,12 +53,15 @@ def _relax(net: Net, demands: Demands) -> None:
     pulls = _pulls(net, demands)
     start = [total([net.at[v] for v in run]) / len(run) for run in demands.runs]
     at = demands.feasible(start)
-    share = min(1.0, _MANY / len(demands.run))
+    share = min(1.0, _MANY / len(demands.runs))
+    floor, ceiling = _window(demands, start)
     for _ in range(ceil(_ROUNDS * share)):
         wish = list(start)
         for run, pull in enumerate(pulls):
             if pull.runs:  # halfway, or two that pull at each other would swap for ever
                 wish[run] = (at[run] + _mean(pull, at)) / 2
+        if share < 1:
+            wish = [max(a, min(b, w)) for a, b, w in zip(floor, ceiling, wish, strict=True)]
         at = demands.feasible(wish)
     centred = [_operands(net, demands, run) or pull for run, pull in enumerate(pulls)]
     for left in reversed(range(max(2, ceil(_POLISH * share)))):
@@ -97,6 +71,19 @@ def _relax(net: Net, demands: Demands) -> None:
     begin = net.layer[demands.rows[0][0]]
     for cluster in demands.clusters:
         net.borders[cluster, begin] = (at[demands.upper(cluster)], at[demands.lower(cluster)])
+
+
+def _window(demands: Demands, start: list[float]) -> tuple[list[float], list[float]]:
+    """How high and how low each run may stand, for the drawing to be hardly higher than it must.
+
+    Rounds only ever move apart what would overlap; few of them leave a large drawing far apart.
+    """
+    count = len(demands.runs)
+    low = demands.lowest([0.0] * len(demands.after))
+    high = demands.highest([0.0] * len(demands.after))
+    height = _SLACK * max(low) + _SPARE
+    top = (min(start) + max(start) - height) / 2
+    return [top + x for x in low[:count]], [top + height + x for x in high[:count]]
 
 
 def _polish(demands: Demands, at: list[float], pulls: list[Pull], snap: float) -> None:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from .crossings import Reaches, reaches
 from .net import Net
 
 __all__ = ["Trunks", "runs", "trunks"]
@@ -51,15 +52,21 @@ def runs(net: Net, straight: Trunks, rows: Sequence[Sequence[int]]) -> list[list
     rank = {vertex: i for row in rows for i, vertex in enumerate(row)}
     ahead, behind = straight
     follower: dict[int, int] = {}
-    for row in rows:
+    lead = dict.fromkeys(rank, 0)  # over how many layers lanes lead on from each vertex
+    for row in reversed(rows):
+        for v in row:
+            lanes = [u for u in net.after[v] if net.lane[u] and u in rank]
+            lead[v] = max([lead[u] + 1 for u in lanes], default=0)
+    reached = [reaches(net, row) for row in rows]
+    for row, here, there in zip(rows, reached, [*reached[1:], {}], strict=True):
         pairs = []
         for v in row:
             lanes = [u for u in net.after[v] if net.lane[v] and net.lane[u] and u in rank]
-            u = lanes[0] if lanes else ahead[v]
+            u = max(lanes, key=lead.__getitem__) if lanes else ahead[v]
             mutual = u in rank and behind[u] == v
             if lanes or (mutual and (net.before[v] or _leads_on(u, straight))):
                 pairs.append((not lanes, rank[v], rank[u], v, u))
-        taken: list[tuple[int, int]] = []  # straight lines must not cross
+        taken = _borders(here, there)  # straight lines must not cross, nor borders of frames
         for _, left, right, v, u in sorted(pairs):
             spot = bisect_left(taken, (left, right))
             if spot > 0 and taken[spot - 1][1] >= right:
@@ -78,6 +85,21 @@ def runs(net: Net, straight: Trunks, rows: Sequence[Sequence[int]]) -> list[list
                     run.append(follower[run[-1]])
                 found.append(run)
     return found
+
+
+def _borders(here: Reaches, there: Reaches) -> list[tuple[float, float]]:
+    """Where the borders of the frames that two layers share run, between places, in order.
+
+    What crosses no such border can be straight: curves that lead from layer to layer and never
+    cross can be put in an order, each above the next.
+    """
+    borders = []
+    for cluster in here:
+        if cluster in there:
+            (first, last), (first_there, last_there) = here[cluster], there[cluster]
+            borders.append((first - 0.5, first_there - 0.5))
+            borders.append((last + 0.5, last_there + 0.5))
+    return sorted(borders)
 
 
 def _leads_on(vertex: int, straight: Trunks) -> bool:

@@ -41,8 +41,11 @@ def line(net: Net, at: Course, path: Sequence[int], aside: float) -> Line:
         drawn.label = (x + 9, y + 6) if net.down else (x + 5, y - 8)
     for a, b in pairwise(path):
         i, j = net.layer[a], net.layer[b]
+        together = at.row[i] == at.row[j]
+        if together and net.at[a] == net.at[b]:
+            continue  # straight on
         drawn.straight((at.leave[i], across(a)))
-        if at.row[i] == at.row[j]:
+        if together:
             drawn.bend((at.enter[j], across(b)))
         else:
             _around_fold(net, at, drawn, a, b, aside)

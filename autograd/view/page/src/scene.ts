@@ -69,8 +69,8 @@ export class Scene {
       const route = layout.routes[i];
       const line: Line = { arrow, route, bounds: bounds(route) };
       const covered = passed(route);
-      if (covered.size > FAR) this.far.push(line);
-      else for (const cell of covered) push(this.lineCells, cell, line);
+      if (covered) for (const cell of covered) push(this.lineCells, cell, line);
+      else this.far.push(line);
       for (const end of [arrow.tail, arrow.head]) {
         const there = this.joined.get(end);
         if (there) there.push(line);
@@ -190,16 +190,23 @@ function gather<T>(
   return found;
 }
 
-/** The squares that the pieces of a route lie in. */
-function passed({ start, steps }: Route): Set<number> {
+/** The squares that the pieces of a route lie in; null if they are very many. */
+function passed({ start, steps }: Route): Set<number> | null {
   const found = new Set<number>();
   let [x, y] = start;
   for (const step of steps) {
-    const xs = [x, ...step.filter((_, i) => i % 2 === 0)];
-    const ys = [y, ...step.filter((_, i) => i % 2 === 1)];
-    for (const cell of cells(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)))
-      found.add(cell);
-    [x, y] = step.slice(-2);
+    let [left, top, right, bottom] = [x, y, x, y];
+    for (let i = 0; i < step.length; i += 2) {
+      left = Math.min(left, step[i]);
+      right = Math.max(right, step[i]);
+      top = Math.min(top, step[i + 1]);
+      bottom = Math.max(bottom, step[i + 1]);
+    }
+    if (((right - left) / CELL) * ((bottom - top) / CELL) > FAR) return null;
+    for (const cell of cells(left, top, right, bottom)) found.add(cell);
+    if (found.size > FAR) return null;
+    x = step[step.length - 2];
+    y = step[step.length - 1];
   }
   return found;
 }

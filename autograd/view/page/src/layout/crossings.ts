@@ -32,7 +32,7 @@ export function crossings(net: Net): number {
 }
 
 /** The first and the last place of each cluster in a layer. */
-type Reaches = Map<number, [number, number]>;
+export type Reaches = Map<number, [number, number]>;
 
 /** How often an edge out of `row` passes from one side of a frame to the other. */
 function framesCrossed(
@@ -66,11 +66,14 @@ function framesCrossed(
   return count;
 }
 
-function reachesOf(net: Net, row: readonly number[]): Reaches {
+/** How far each cluster reaches in `row`. */
+export function reachesOf(net: Net, row: readonly number[]): Reaches {
   const found: Reaches = new Map();
   row.forEach((vertex, i) => {
     for (let cluster = net.home[vertex]; cluster; cluster = net.parent[cluster]) {
-      found.set(cluster, [found.get(cluster)?.[0] ?? i, i]);
+      const known = found.get(cluster);
+      if (known) known[1] = i;
+      else found.set(cluster, [i, i]);
     }
   });
   return found;

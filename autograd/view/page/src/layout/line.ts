@@ -13,25 +13,29 @@ export class Line {
     public steps: Step[] = [],
   ) {}
 
-  /** The end of the step `back` places before the last. */
-  private end(back = 0): Point {
-    const step = this.steps[this.steps.length - 1 - back];
+  /** The end of the last step, or the start. */
+  private get end(): Point {
+    const step = this.steps[this.steps.length - 1];
     return step ? [step[step.length - 2], step[step.length - 1]] : this.start;
   }
 
   /** Go on to (x, y); a straight step along the flow is lengthened where it can be. */
   straight(x: number, y: number): void {
-    const here = this.end();
-    if (here[0] === x && here[1] === y) return;
-    const last = this.steps[this.steps.length - 1];
-    if (last?.length === 2 && here[1] === y && this.end(1)[1] === y) {
-      this.steps[this.steps.length - 1] = [x, y];
-    } else this.steps.push([x, y]);
+    const last = this.steps[this.steps.length - 1] ?? this.start;
+    if (last[last.length - 1] === y) {
+      if (last[last.length - 2] === x) return;
+      const before = this.steps[this.steps.length - 2] ?? this.start;
+      if (this.steps.length && last.length === 2 && before[before.length - 1] === y) {
+        last[0] = x;
+        return;
+      }
+    }
+    this.steps.push([x, y]);
   }
 
   /** Go on to (x, y) in an S that starts and ends in the direction of flow. */
   bend(x: number, y: number): void {
-    const here = this.end();
+    const here = this.end;
     if (here[1] === y) this.straight(x, y);
     else {
       const middle = (here[0] + x) / 2;
@@ -41,7 +45,7 @@ export class Line {
 
   /** Go on through `points` at right angles, with rounded corners at all but the last. */
   corners(points: readonly Point[]): void {
-    let [x, y] = this.end();
+    let [x, y] = this.end;
     for (let k = 1; k < points.length; k++) {
       const [[px, py], [qx, qy]] = [points[k - 1], points[k]];
       const r = Math.min(

@@ -162,7 +162,7 @@ function addLanes(net: Net, edges: readonly Edge[]): void {
   const lanes = new Map<number, number>(); // by tail, layer and cluster
   const room = LANES + LANES_PER_BOX * net.boxes;
   let stops = STOPS + STOPS_PER_BOX * net.boxes;
-  const between = lists(edges.length);
+  const ways = edges.map(([a]) => [a]);
   const lengths = edges.map(([a, b]) => net.layer[b] - net.layer[a]);
   for (const i of range(edges.length).sort((i, j) => lengths[i] - lengths[j])) {
     const [a, b] = edges[i];
@@ -174,17 +174,19 @@ function addLanes(net: Net, edges: readonly Edge[]): void {
       const key = (a * levels + level) * clusters + cluster;
       let lane = lanes.get(key);
       if (lane === undefined) lanes.set(key, (lane = net.add(cluster, level, true)));
-      between[i].push(lane);
+      ways[i].push(lane);
     }
   }
   const size = net.home.length;
   const joined = new Set<number>();
   edges.forEach(([a, b], i) => {
-    const path = a === b ? [a] : [a, ...between[i], b];
+    const path = ways[i];
+    if (a !== b) path.push(b);
     net.paths.push(path);
     for (let k = 1; k < path.length; k++) {
       const [p, q] = [path[k - 1], path[k]];
-      if (!joined.has(p * size + q) && net.layer[q] === net.layer[p] + 1) {
+      if (net.lane[q] ? net.before[q].includes(p) : joined.has(p * size + q)) continue;
+      if (net.layer[q] === net.layer[p] + 1) {
         joined.add(p * size + q);
         net.after[p].push(q);
         net.before[q].push(p);

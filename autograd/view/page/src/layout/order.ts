@@ -6,8 +6,6 @@
  * mean of its neighbours in the layer before, then, sweeping back, in the layer after.
  */
 
-import { total } from "../arithmetic";
-import { compare } from "../bisect";
 import { crossings, exchange, seats } from "./crossings";
 import type { Net } from "./net";
 
@@ -124,36 +122,46 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
     row.sort((a, b) => wish[a] - wish[b]);
     return;
   }
-  const members = new Map<number, number[]>();
+  const sums = new Map<number, number>(); // of the wishes of each cluster's members …
+  const counts = new Map<number, number>(); // … and how many these are
+  const units = new Map<number, number[]>([[0, []]]); // in each cluster: vertices, and ~clusters
   for (const vertex of row) {
-    for (let cluster = net.home[vertex]; cluster; cluster = net.parent[cluster]) {
-      const wishes = members.get(cluster);
-      if (wishes) wishes.push(wish[vertex]);
-      else members.set(cluster, [wish[vertex]]);
+    for (let c = net.home[vertex]; c; c = net.parent[c]) {
+      if (!units.has(c)) units.set(c, []);
+      sums.set(c, (sums.get(c) ?? 0) + wish[vertex]);
+      counts.set(c, (counts.get(c) ?? 0) + 1);
     }
+    units.get(net.home[vertex])!.push(vertex);
   }
   const siblings = new Map<number, number[]>();
-  for (const cluster of [...members.keys()].sort((c, d) => means[c] - means[d] || c - d)) {
+  for (const cluster of [...sums.keys()].sort((c, d) => means[c] - means[d] || c - d)) {
     const parent = net.parent[cluster];
     const known = siblings.get(parent);
     if (known) known.push(cluster);
     else siblings.set(parent, [cluster]);
   }
-  const key = new Map<number, [number, number]>();
-  for (const clusters of siblings.values()) {
-    const places = clusters.map((c) => total(members.get(c)!) / members.get(c)!.length);
-    places.sort((p, q) => p - q);
-    clusters.forEach((cluster, i) => key.set(cluster, [places[i], i]));
+  const place = new Map<number, number>();
+  const turn = new Map<number, number>();
+  for (const [parent, clusters] of siblings) {
+    const places = clusters.map((c) => sums.get(c)! / counts.get(c)!).sort((p, q) => p - q);
+    clusters.forEach((cluster, i) => {
+      place.set(~cluster, places[i]);
+      turn.set(~cluster, i);
+      units.get(parent)!.push(~cluster);
+    });
   }
-  const prefixes = new Map<number, number[]>([[0, []]]);
-  const keys = new Map<number, number[]>();
-  for (const vertex of row) {
-    const home = net.home[vertex];
-    let prefix = prefixes.get(home);
-    if (!prefix) prefixes.set(home, (prefix = net.ancestors(vertex).flatMap((c) => key.get(c)!)));
-    keys.set(vertex, [...prefix, wish[vertex], -1]);
+  const wanted = (unit: number) => (unit < 0 ? place.get(unit)! : wish[unit]);
+  const rank = (unit: number) => (unit < 0 ? turn.get(unit)! : -1);
+  let i = 0;
+  const stack = [~0];
+  while (stack.length) {
+    const unit = stack.pop()!;
+    if (unit >= 0) row[i++] = unit;
+    else {
+      const inner = units.get(~unit)!.sort((a, b) => wanted(a) - wanted(b) || rank(a) - rank(b));
+      for (let k = inner.length - 1; k >= 0; k--) stack.push(inner[k]);
+    }
   }
-  row.sort((a, b) => compare(keys.get(a)!, keys.get(b)!));
 }
 
 /**
@@ -164,24 +172,26 @@ function sort(net: Net, row: number[], wish: Float64Array, means: readonly numbe
  */
 function settle(net: Net, row: readonly number[], wish: Float64Array): void {
   let shift = 0; // from the first vertex of the row if all stood as close as they may
-  const shifts: number[] = [];
-  const sums: number[] = []; // of each pool: wishes less shifts …
-  const counts: number[] = []; // … and the number of members
+  const shifts = new Float64Array(row.length);
+  const sums = new Float64Array(row.length); // of each pool: wishes less shifts …
+  const counts = new Int32Array(row.length); // … and the number of members
+  let pools = 0;
   for (let i = 0; i < row.length; i++) {
     if (i) shift += net.gap(row[i - 1], row[i]);
-    shifts.push(shift);
-    let [sum, count] = [wish[row[i]] - shift, 1];
-    while (sums.length && sums[sums.length - 1] * count >= sum * counts[counts.length - 1]) {
-      sum += sums.pop()!;
-      count += counts.pop()!;
+    shifts[i] = shift;
+    let sum = wish[row[i]] - shift;
+    let count = 1;
+    for (; pools && sums[pools - 1] * count >= sum * counts[pools - 1]; pools--) {
+      sum += sums[pools - 1];
+      count += counts[pools - 1];
     }
-    sums.push(sum);
-    counts.push(count);
+    sums[pools] = sum;
+    counts[pools++] = count;
   }
   let i = 0;
-  sums.forEach((sum, pool) => {
+  for (let pool = 0; pool < pools; pool++) {
     for (let left = counts[pool]; left > 0; left--, i++) {
-      net.at[row[i]] = sum / counts[pool] + shifts[i];
+      net.at[row[i]] = sums[pool] / counts[pool] + shifts[i];
     }
-  });
+  }
 }

@@ -11,6 +11,7 @@ import { total } from "../arithmetic";
 import { Demands } from "./demands";
 import type { Net } from "./net";
 import { runs, type Trunks } from "./runs";
+import { levelled } from "./stairs";
 
 /** What pulls at a run: other runs, how strongly each, and all of that together. */
 interface Pull {
@@ -22,9 +23,8 @@ interface Pull {
 const ROUNDS = 60;
 const POLISH = 12;
 const SNAP = 10; // a bend by less is straightened
-const MANY = 4000; // vertices from which on fewer rounds must do
-const PATIENCE = 50; // knots that are untied one by one, unless there are many vertices
-const LEVELLINGS = 5; // how often stairs are looked for
+const MANY = 4000; // runs from which on fewer rounds must do …
+const [SLACK, SPARE] = [1.25, 400]; // … in a drawing that is not so much higher than it must be
 // How strongly a parameter pulls at what it feeds, and a neighbour that is not joined; all else
 // pulls by 1.
 const [LEAF, NEXT] = [0.1, 0.02];
@@ -36,34 +36,8 @@ const [LEAF, NEXT] = [0.1, 0.02];
  */
 export function place(net: Net, straight: Trunks, begin: number, end: number): void {
   const rows = net.rows.slice(begin, end);
-  let lines = runs(net, straight, rows);
-  let demands = new Demands(net, rows, lines);
-  let patience = demands.vertices < MANY ? PATIENCE : 0;
-  for (let knot = demands.knot(); knot; knot = demands.knot()) {
-    if (patience) {
-      patience -= 1;
-      lines = cutUp(lines, new Map([knot]));
-    } else {
-      const stuck = demands.stuck();
-      lines = lines.flatMap((run, i) => (stuck.has(i) ? run.map((v) => [v]) : [run]));
-    }
-    demands = new Demands(net, rows, lines);
-  }
-  for (let left = LEVELLINGS; left > 0; left--) {
-    const stairs = demands.stairs();
-    if (!stairs.size) break;
-    lines = cutUp(lines, stairs);
-    demands = new Demands(net, rows, lines);
-  }
-  relax(net, demands);
-}
-
-/** `lines` with line i cut in two before its place `cuts.get(i)`. */
-function cutUp(lines: readonly number[][], cuts: ReadonlyMap<number, number>): number[][] {
-  return lines.flatMap((line, i) => {
-    const cut = cuts.get(i);
-    return cut ? [line.slice(0, cut), line.slice(cut)] : [line];
-  });
+  const demands = new Demands(net, rows, runs(net, straight, rows));
+  relax(net, new Demands(net, rows, levelled(net, demands)));
 }
 
 /** Move every run towards the mean of its neighbours, keeping all distances. */
@@ -71,13 +45,15 @@ function relax(net: Net, demands: Demands): void {
   const pulls = pullsOf(net, demands);
   const start = demands.runs.map((run) => total(run.map((v) => net.at[v])) / run.length);
   let at = demands.feasible(start);
-  const share = Math.min(1, MANY / demands.vertices);
+  const share = Math.min(1, MANY / demands.runs.length);
+  const [floor, ceiling] = windowOf(demands, start);
   for (let left = Math.ceil(ROUNDS * share); left > 0; left--) {
     const wish = [...start];
     pulls.forEach((pull, run) => {
       // halfway, or two that pull at each other would swap for ever
       if (pull.runs.length) wish[run] = (at[run] + mean(pull, at)) / 2;
     });
+    if (share < 1) wish.forEach((w, i) => (wish[i] = Math.max(floor[i], Math.min(ceiling[i], w))));
     at = demands.feasible(wish);
   }
   const centred = pulls.map((pull, run) => operands(net, demands, run) ?? pull);
@@ -90,6 +66,21 @@ function relax(net: Net, demands: Demands): void {
     borders.set(cluster, [at[demands.upper(cluster)], at[demands.lower(cluster)]]);
   }
   net.borders.set(net.layer[demands.rows[0][0]], borders);
+}
+
+/**
+ * How high and how low each run may stand, for the drawing to be hardly higher than it must.
+ *
+ * Rounds only ever move apart what would overlap; few of them leave a large drawing far apart.
+ */
+function windowOf(demands: Demands, start: readonly number[]): [Float64Array, Float64Array] {
+  const low = demands.lowest(new Float64Array(demands.size));
+  const high = demands.highest(new Float64Array(demands.size));
+  const height = SLACK * low.reduce((a, b) => Math.max(a, b)) + SPARE;
+  const least = start.reduce((a, b) => Math.min(a, b));
+  const most = start.reduce((a, b) => Math.max(a, b));
+  const top = (least + most - height) / 2;
+  return [low.map((x) => top + x), high.map((x) => top + height + x)];
 }
 
 /**

@@ -6,7 +6,8 @@
  * the neighbour on the longest path.
  */
 
-import { bisectLeft } from "../bisect";
+import { bisectLeft, compare } from "../bisect";
+import { type Reaches, reachesOf } from "./crossings";
 import type { Net } from "./net";
 
 /** For each vertex the neighbour ahead, and behind, to which its line should be straight, or -1. */
@@ -67,12 +68,24 @@ export function runs(net: Net, straight: Trunks, rows: readonly (readonly number
   const { ahead, behind } = straight;
   const follower = new Int32Array(net.home.length).fill(-1);
   const led = new Uint8Array(net.home.length);
-  for (const row of rows) {
+  const lead = new Int32Array(net.home.length); // over how many layers lanes lead on from a vertex
+  for (let layer = rows.length - 1; layer >= 0; layer--) {
+    for (const v of rows[layer]) {
+      for (const u of net.after[v]) {
+        if (net.lane[u] && rank[u] >= 0) lead[v] = Math.max(lead[v], lead[u] + 1);
+      }
+    }
+  }
+  const reached = rows.map((row) => reachesOf(net, row));
+  rows.forEach((row, layer) => {
     const lanes: [number, number][] = [];
     const others: [number, number][] = [];
     for (const v of row) {
-      const next = net.lane[v] ? net.after[v].find((u) => net.lane[u] && rank[u] >= 0) : undefined;
-      if (next !== undefined) {
+      let next = -1;
+      for (const u of net.lane[v] ? net.after[v] : []) {
+        if (net.lane[u] && rank[u] >= 0 && (next < 0 || lead[u] > lead[next])) next = u;
+      }
+      if (next >= 0) {
         lanes.push([v, next]);
         continue;
       }
@@ -80,8 +93,10 @@ export function runs(net: Net, straight: Trunks, rows: readonly (readonly number
       const mutual = u >= 0 && rank[u] >= 0 && behind[u] === v;
       if (mutual && (net.before[v].length || leadsOn(u, straight))) others.push([v, u]);
     }
-    const lefts: number[] = []; // straight lines must not cross
-    const rights: number[] = [];
+    // Straight lines must not cross, nor borders of frames.
+    const taken = borders(reached[layer], reached[layer + 1] ?? new Map());
+    const lefts = taken.map(([left]) => left);
+    const rights = taken.map(([, right]) => right);
     for (const [v, u] of [...lanes, ...others]) {
       const [left, right] = [rank[v], rank[u]];
       const spot = bisectLeft(lefts, left);
@@ -92,7 +107,7 @@ export function runs(net: Net, straight: Trunks, rows: readonly (readonly number
       follower[v] = u;
       led[u] = 1;
     }
-  }
+  });
   const found = [];
   for (const row of rows) {
     for (const v of row) {
@@ -103,6 +118,21 @@ export function runs(net: Net, straight: Trunks, rows: readonly (readonly number
     }
   }
   return found;
+}
+
+/**
+ * Where the borders of the frames that two layers share run, between places, in order.
+ *
+ * What crosses no such border can be straight: curves that lead from layer to layer and never
+ * cross can be put in an order, each above the next.
+ */
+function borders(here: Reaches, there: Reaches): [number, number][] {
+  const found: [number, number][] = [];
+  for (const [cluster, [first, last]] of here) {
+    const far = there.get(cluster);
+    if (far) found.push([first - 0.5, far[0] - 0.5], [last + 0.5, far[1] + 0.5]);
+  }
+  return found.sort(compare);
 }
 
 /**

@@ -35,8 +35,10 @@ function line(net: Net, at: Course, path: readonly number[], aside: number): Lin
   for (let k = 1; k < path.length; k++) {
     const [a, b] = [path[k - 1], path[k]];
     const [i, j] = [net.layer[a], net.layer[b]];
+    const together = at.row[i] === at.row[j];
+    if (together && net.at[a] === net.at[b]) continue; // straight on
     drawn.straight(at.leave[i], across(a));
-    if (at.row[i] === at.row[j]) drawn.bend(at.enter[j], across(b));
+    if (together) drawn.bend(at.enter[j], across(b));
     else aroundFold(net, at, drawn, a, b, aside);
     drawn.straight(at.start[j], across(b));
     if (b !== head) drawn.straight(at.end[j], across(b));
@@ -172,9 +174,10 @@ export function trace(picture: Picture, net: Net, at: Course): Layout {
     return net.down ? [c, a] : [a, c];
   };
   const moved = (numbers: Step): Step => {
-    const step: Step = [];
-    for (let k = 0; k < numbers.length; k += 2) step.push(...point(numbers[k], numbers[k + 1]));
-    return step;
+    for (let k = 0; k < numbers.length; k += 2) {
+      [numbers[k], numbers[k + 1]] = point(numbers[k], numbers[k + 1]);
+    }
+    return numbers;
   };
   const rect = ([a, b, c, d]: Span): Rect => {
     const [[x, y], [right, bottom]] = [point(a, c), point(b, d)];
