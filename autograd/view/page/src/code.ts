@@ -74,7 +74,7 @@ export function codePanel(app: App): HTMLElement | null {
   );
 }
 
-/** What the code calls a node, where that is not its title: "v12", of several results "v8[0]". */
+/** What the code calls a node, where that is not its title: "v12", several results "v8, scale". */
 export function variable(app: App, node: number): string {
   const { code } = app.payload;
   const { graph } = app.sheet.value;
@@ -82,9 +82,9 @@ export function variable(app: App, node: number): string {
   const { op, params, inputs } = graph.nodes[node];
   const of = op === "part" ? inputs![0] : node;
   const line = code.lines.findIndex(([about]) => about === of); // the first is the forward one
-  const name = /^\s+(\w+) = /.exec(code.text.split("\n")[line] ?? "")?.[1];
-  if (!name || name === graph.titles[node]) return "";
-  return name + (of === node ? "" : `[${/\d+/.exec(params!)}]`);
+  const told = /^\s+(\w[\w, ]*) = /.exec(code.text.split("\n")[line] ?? "")?.[1] ?? "";
+  const name = of === node ? told : told.split(", ")[+/\d+/.exec(params!)!];
+  return name === graph.titles[node] ? "" : (name ?? "");
 }
 
 /** The step of each line that is about a node, as a position on the time line; else -1.
