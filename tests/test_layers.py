@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("numpy", "cupy", "cupyx", "ml_dtypes")
+VOCABULARY = "autograd.view.vocabulary"  # functions whose text is written out, for NumPy alone
 PROGRAMS = ("nn.cli", "nn.demo")  # what a user starts, and chooses a backend for
 
 
@@ -23,6 +24,9 @@ def forbidden(module: str, imported: str) -> bool:
     """Whether the house's plan forbids that import, wherever in the file it stands."""
     if within(module, "backends"):
         return within(imported, "autograd", "nn")
+    if within(module, VOCABULARY):
+        plain = within(imported, VOCABULARY, "numpy")
+        return not plain and within(imported, "autograd", "backends", "nn", *LIBRARIES)
     if within(imported, *LIBRARIES):  # data come in as NumPy arrays, from the host's side
         return not (within(module, "nn.data") and within(imported, "numpy"))
     if within(module, "nn"):
@@ -91,6 +95,16 @@ def test_the_house_keeps_its_plan() -> None:
         ("autograd/node.py", "from . import view", "autograd.node imports autograd.view"),
         ("autograd/ops/a.py", "from ..view import f", "autograd.ops.a imports autograd.view.f"),
         ("autograd/a.py", "x = import_module('numpy')", "autograd.a imports numpy"),
+        (
+            "autograd/view/vocabulary/a.py",
+            "from ..svg import f",
+            "autograd.view.vocabulary.a imports autograd.view.svg.f",
+        ),
+        (
+            "autograd/view/vocabulary/a.py",
+            "import cupy",
+            "autograd.view.vocabulary.a imports cupy",
+        ),
         ("backends/numpy.py", "import autograd.node", "backends.numpy imports autograd.node"),
         ("autograd/c.py", "from .a import b", "circle: autograd.a ← autograd.c ← autograd.a"),
     ],
@@ -102,6 +116,9 @@ def test_a_breach_is_caught(tmp_path: Path, path: str, source: str, told: str) -
         "autograd/c.py": "def draw():\n    from . import view\n    from .a import b",
         "autograd/view/__init__.py": "from . import svg\nimport backends",
         "autograd/view/svg.py": "",
+        "autograd/view/vocabulary/__init__.py": "from . import a",
+        "autograd/view/vocabulary/a.py": "import numpy\nfrom .b import f",
+        "autograd/view/vocabulary/b.py": "import math",
         "nn/data/load.py": "import numpy",
         "nn/cli.py": "import autograd, backends",
         "backends/numpy.py": "import numpy",

@@ -1,5 +1,6 @@
 /** What a scene is drawn with: a canvas to look at, or SVG to keep. */
 
+import { widen } from "./reach";
 import { MONO, SANS, SIZE, type Role } from "./text";
 
 export interface Ink {
@@ -282,13 +283,7 @@ export class SvgPen implements Pen {
 
 /** Whether a piece from (x, y) lies on the far side of an edge. */
 function outside(view: Edges, x: number, y: number, step: readonly number[]): boolean {
-  let [left, right, top, bottom] = [x, x, y, y];
-  for (let i = 0; i < step.length; i += 2) {
-    left = Math.min(left, step[i]);
-    right = Math.max(right, step[i]);
-    top = Math.min(top, step[i + 1]);
-    bottom = Math.max(bottom, step[i + 1]);
-  }
+  const [left, top, right, bottom] = widen([x, y, x, y], step);
   const far = 8;
   return (
     right < view.left - far ||

@@ -3,8 +3,8 @@
 import { hasPill, pill, type Fold } from "./fold";
 import { type Frame, frame } from "./frame";
 import type { Layout, Panel, Rect, Route } from "./layout/plan";
-import { distance } from "./nearest";
 import type { Arrow, Box, Cluster, Picture } from "./picture";
+import { distance, widen, type Extent } from "./reach";
 import type { Item } from "./tree";
 
 /** A box in its place. */
@@ -20,7 +20,7 @@ export interface Line {
   arrow: Arrow;
   route: Route;
   /** left, top, right, bottom */
-  bounds: [number, number, number, number];
+  bounds: Extent;
 }
 
 export interface Plate {
@@ -195,13 +195,7 @@ function passed({ start, steps }: Route): Set<number> | null {
   const found = new Set<number>();
   let [x, y] = start;
   for (const step of steps) {
-    let [left, top, right, bottom] = [x, y, x, y];
-    for (let i = 0; i < step.length; i += 2) {
-      left = Math.min(left, step[i]);
-      right = Math.max(right, step[i]);
-      top = Math.min(top, step[i + 1]);
-      bottom = Math.max(bottom, step[i + 1]);
-    }
+    const [left, top, right, bottom] = widen([x, y, x, y], step);
     if (((right - left) / CELL) * ((bottom - top) / CELL) > FAR) return null;
     for (const cell of cells(left, top, right, bottom)) found.add(cell);
     if (found.size > FAR) return null;
@@ -211,15 +205,7 @@ function passed({ start, steps }: Route): Set<number> | null {
   return found;
 }
 
-function bounds(route: Route): [number, number, number, number] {
-  let [left, top] = route.start;
-  let [right, bottom] = route.start;
-  for (const step of route.steps)
-    for (let i = 0; i < step.length; i += 2) {
-      left = Math.min(left, step[i]);
-      right = Math.max(right, step[i]);
-      top = Math.min(top, step[i + 1]);
-      bottom = Math.max(bottom, step[i + 1]);
-    }
+function bounds({ start, steps }: Route): Extent {
+  const [left, top, right, bottom] = steps.reduce(widen, [...start, ...start] as Extent);
   return [left - 4, top - 4, right + 4, bottom + 4];
 }

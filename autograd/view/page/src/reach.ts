@@ -1,6 +1,20 @@
-/** How far a point is from the line of an arrow. */
+/** How far the line of an arrow reaches, and how far a point is from it. */
 
 import type { Route } from "./layout/plan";
+
+/** A rectangle: its left, top, right and bottom edge. */
+export type Extent = [number, number, number, number];
+
+/** Widen an extent to the points x, y, x, y, … of a step, among which its curve stays. */
+export function widen(extent: Extent, step: readonly number[]): Extent {
+  for (let i = 0; i < step.length; i += 2) {
+    extent[0] = Math.min(extent[0], step[i]);
+    extent[1] = Math.min(extent[1], step[i + 1]);
+    extent[2] = Math.max(extent[2], step[i]);
+    extent[3] = Math.max(extent[3], step[i + 1]);
+  }
+  return extent;
+}
 
 /** A curve is halved so often, where it comes near: its pieces are as good as straight. */
 const HALVES = 4;
