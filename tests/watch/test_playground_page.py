@@ -174,7 +174,7 @@ def test_a_wrong_value_is_explained_where_it_was_given(opened: Opened) -> None:
     rate.fill("0.1")
     rate.press("Enter")
     until(page, "document.querySelector('#wrong-learning_rate').hidden")
-    assert state(page)["settings"]["learning_rate"] == 0.1
+    until(page, f"{STATE}.then((s) => s.settings.learning_rate === 0.1)")
 
 
 def test_numbers_beyond_all_bounds_are_shown_as_such(opened: Opened) -> None:
