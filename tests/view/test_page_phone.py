@@ -23,6 +23,9 @@ ON_SCREEN = """key => {
 }"""
 
 
+LYING = PHONE[1], PHONE[0]
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
     "graph", [graphs.expression, graphs.fan_out, graphs.mlp, graphs.gpt, graphs.broken]
@@ -39,6 +42,20 @@ def test_a_phone_shows_the_result_and_its_text_can_be_read(
     assert 0 <= x < PHONE[0] - 60
     assert above["y"] + above["height"] <= y
     assert y + 30 < page.locator("aside.side").bounding_box()["y"]
+
+
+@pytest.mark.parametrize("graph", [graphs.expression, graphs.mlp, graphs.gpt])
+def test_a_phone_that_lies_on_its_side_can_be_read_too(opened: Opened, graph: Any) -> None:
+    told = explore(graph())
+    trace = told.traces[0]
+    page = opened(told, LYING)
+    assert page.evaluate("glassgrad.state().zoom") * SMALLEST >= READ - 1e-9
+    x, y = page.evaluate(ON_SCREEN, trace.nodes[trace.root].key)
+    side, hint = page.locator("aside.side").bounding_box(), page.locator(".more").bounding_box()
+    assert 0 <= x < side["x"] - 60
+    assert hint["x"] + hint["width"] <= side["x"]
+    assert hint["y"] + hint["height"] <= y
+    assert y + 30 < page.locator(".legend").bounding_box()["y"]
 
 
 def test_data_flow_down_on_a_phone_and_to_the_right_on_a_laptop(opened: Opened) -> None:
@@ -69,7 +86,7 @@ def test_what_is_not_seen_is_told_until_it_is_looked_for(opened: Opened) -> None
 def test_a_phone_that_is_turned_gets_the_other_drawing(opened: Opened) -> None:
     page = opened(explore(graphs.mlp()), PHONE)
     down = page.evaluate("glassgrad.positions()")
-    page.set_viewport_size({"width": 844, "height": 390})
+    page.set_viewport_size({"width": LYING[0], "height": LYING[1]})
     pill, box = "glassgrad.positions()['0/0/affine#0 op']", "glassgrad.positions()['0/0/affine#0']"
     until(page, f"{box}[0] > {pill}[0] + 60 && Math.abs({box}[1] - {pill}[1]) < 20")
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})

@@ -68,6 +68,8 @@ export class App {
   room: () => number | null = () => null;
   /** Whether the window is one in which a drawing is read downwards. */
   upright: () => boolean = () => false;
+  /** Whether the window is that of a phone, on which a whole drawing could seldom be read. */
+  handheld: () => boolean = () => false;
   /** Bring an item into sight. */
   go: (item: Item) => void = () => {};
   private readonly sheets: Sheet[] = [];

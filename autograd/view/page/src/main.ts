@@ -27,6 +27,7 @@ const COMFORT = 0.85;
 const NARROWEST = 560;
 /** Up to this width, in px, the panel is a sheet: as in the style. */
 const NARROW = 760;
+const LOW = 480; // px of height, up to which a window is that of a phone that lies on its side
 /** Milliseconds until the sheet has come to rest. */
 const SETTLED = 260;
 
@@ -129,6 +130,7 @@ async function start(): Promise<void> {
   const measure = () => (room = stage.viewport.room / COMFORT);
   app.sheet.watch(measure);
   app.upright = () => field.clientWidth <= NARROW && field.clientWidth < field.clientHeight;
+  app.handheld = () => app.upright() || field.clientHeight <= LOW;
   app.room = () => Math.max(NARROWEST, room);
   let down = app.upright();
   new ResizeObserver(() => {

@@ -127,7 +127,7 @@ export class Stage {
     draw(scene, pen, look, all, appearance.lit(), appearance.pointed());
   }
 
-  /** The first view: all of it, or where that could not be read, on a narrow screen, its end. */
+  /** The first view: all of it, or where that could not be read, on a phone, its end. */
   private open(): void {
     const { scene, app, viewport } = this;
     if (!scene) return;
@@ -135,7 +135,7 @@ export class Stage {
     const last = trace.root ?? graph.nodes.length - 1;
     const end = last < 0 ? undefined : scene.rectOf(fold.shown(last));
     const [width, height] = [scene.width, scene.height];
-    if (!end || !app.upright() || viewport.whole(width, height) >= LEGIBLE) return this.fit(false);
+    if (!end || !app.handheld() || viewport.whole(width, height) >= LEGIBLE) return this.fit(false);
     this.fitted = true;
     this.beyond.set(viewport.begin(width, height, end));
   }
