@@ -48,6 +48,19 @@ def test_a_value_shows_its_data_and_a_missing_gradient_as_a_dash() -> None:
     assert after["g"].kind == "output"
 
 
+def test_a_variable_that_is_assigned_again_is_told_apart() -> None:
+    total = Value(1.0)
+    for _ in range(11):
+        total = total + 1
+    h = total * 2
+    drawing = draw(h)
+    names = ["total", *(f"total{n}" for n in "₂ ₃ ₄ ₅ ₆ ₇ ₈ ₉ ₁₀ ₁₁ ₁₂".split()), "h"]
+    assert [x.rows[0][0] for x in drawing.picture.boxes if x.rows[0][0] in names] == names
+    texts = {"".join(x.itertext()) for x in ET.fromstring(drawing.svg).iter() if "text" in x.tag}
+    assert {"total", "total2", "total12", "h"} <= texts
+    assert "₂" not in drawing.svg  # few fonts have it
+
+
 def test_the_arrows_are_the_recorded_graph() -> None:
     _, _, g = expression()
     picture = draw(g).picture

@@ -31,6 +31,9 @@ RADIUS: dict[Kind, float] = {
 # What XML cannot say, not even escaped: most control characters and halves of surrogate pairs.
 _UNSAYABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SUBSCRIPTS = re.compile("([₀-₉]+)([^₀-₉]*)")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
 _TIPS = """\
 <defs>
 <marker id="glassgrad-data" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="7.5" \
@@ -240,7 +243,18 @@ def _write(text: str, role: str, x: float, y: float, size: float, anchor: str = 
     """Text at half its height on `y`, with its `anchor` on `x`."""
     baseline = y + 0.36 * size  # half the height of a capital letter below the middle
     side = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}"{side}>{_say(text)}</text>'
+    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}"{side}>{_lowered(_say(text))}</text>'
+
+
+def _lowered(text: str) -> str:
+    """Subscripts set as such: few fonts have the characters, and a viewer may take another font."""
+
+    def lower(found: re.Match[str]) -> str:
+        digits, rest = found.groups()
+        low = f'<tspan dy="2" font-size=".75em">{digits.translate(_DIGITS)}</tspan>'
+        return low + (f'<tspan dy="-2">{rest}</tspan>' if rest else "")
+
+    return _SUBSCRIPTS.sub(lower, text)
 
 
 def _n(number: float) -> str:

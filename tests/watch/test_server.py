@@ -254,7 +254,7 @@ def test_a_page_that_never_reads_holds_nobody_up(server: Server, memory: Memory)
     begun = time.perf_counter()
     for step in range(3, 3000):
         memory.append(line(step, pad="x" * 5000))
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < 10  # it would wait for ever
     stream = Stream(server)  # others are served
     assert [told["step"] for kind, told in stream.take(50) if kind == "frame"] == list(range(49))
     stream.close()

@@ -28,6 +28,8 @@ PREVIEWS = ((80, 1024), (400, 256))
 FEW = 64
 """How many of an array where there are more nodes."""
 
+SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
 LIMIT = 300_000
 """The nodes that a trace holds at most."""
 
@@ -55,6 +57,7 @@ class Captured:
             preview = next((n for most, n in PREVIEWS if len(self.nodes) <= most), FEW)
         self.preview = preview
         self.names = Names(self.nodes, frame)
+        self.taken: Counter[str] = Counter()
         self.scopes, self.told = self._nodes()
         self.ops: dict[str, OpInfo] = {x.op.name: about(x.op) for x in self.nodes if x.op}
         self.events = [] if still else self._events(gradient)
@@ -82,7 +85,7 @@ class Captured:
         return TraceNode(
             key=key,
             kind=self._kind(node),
-            name=self.names.given(node) or self.names.variable(node) or _result(node),
+            name=self._name(node),
             op=node.op.name if node.op is not None else "",
             symbol=written if node.op is not None and written != about(node.op).symbol else "",
             params=", ".join(f"{k}={v!r:.80}" for k, v in node.params.items()),
@@ -97,6 +100,15 @@ class Captured:
             held=held,
             parts=len(node.op.outputs) if bundle and node.op is not None else 0,
         )
+
+    def _name(self, node: Node) -> str:
+        """What holds a node, told apart from what held that name before: "c", "c₂"."""
+        name = self.names.given(node) or self.names.variable(node)
+        if not name:
+            return _result(node)
+        self.taken[name] += 1
+        nth = self.taken[name]
+        return name + str(nth).translate(SUBSCRIPT) if nth > 1 else name
 
     def _kind(self, node: Node) -> Kind:
         if node in self.roots:

@@ -6,8 +6,8 @@ import type { GraphTrace, TraceNode } from "./trace";
 /**
  * The variable or path that a node has; its operation, where it has none: "tanh₁", "tanh₂".
  *
- * A variable that is assigned again is told apart as in the derivative as code: "c", "c₂".  One of
- * several results goes by what it is a result of: "lstm.h".  Constants are the numbers they are.
+ * A variable that is assigned again is told apart as in the trace: "c", "c₂".  One of several
+ * results goes by what it is a result of: "lstm.h".  Constants are the numbers they are.
  */
 export function titles({ nodes, ops }: GraphTrace): string[] {
   const uses = new Map<string, number>();
