@@ -243,7 +243,8 @@ def _write(text: str, role: str, x: float, y: float, size: float, anchor: str = 
     """Text at half its height on `y`, with its `anchor` on `x`."""
     baseline = y + 0.36 * size  # half the height of a capital letter below the middle
     side = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}"{side}>{_lowered(_say(text))}</text>'
+    said = _lowered(_say(text))
+    return f'<text class="{role}" x="{_n(x)}" y="{_n(baseline)}"{side}>{said}</text>'
 
 
 def _lowered(text: str) -> str:
