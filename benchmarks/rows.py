@@ -180,7 +180,7 @@ def add(arena: Arena) -> list[Line]:
 
 def recorded(arena: Arena) -> list[Line]:
     """What recording a training costs it, of the processor's time; one thread, so none waits."""
-    lines, arena = [], replace(arena, threads=1)
+    lines, arena = [], replace(arena, threads=1, rounds=2 * arena.rounds)
     for net in ("mlp", "cnn", "lstm", "gpt"):
         for way in ("eager", "compiled"):
             entry = Entry("Glassgrad", f"recorded:glassgrad:{net}:{way}")
