@@ -194,6 +194,24 @@ def recorded(arena: Arena) -> list[Line]:
     return lines
 
 
+def page(arena: Arena) -> list[Line]:
+    """The explorer in Chromium: how soon a graph is open and unfolded, how smoothly it moves."""
+    lines = []
+    for graph, limit in (("open", 1.0), ("chain", 2.0), ("layered", 2.0)):
+        entry = Entry("Glassgrad", f"page:explorer:{graph}", ("playwright",))
+        timing = replace(arena, rounds=min(5, arena.rounds)).compete([entry])[entry.name]
+        told, met = duration(timing.seconds), timing.seconds <= limit
+        target = f"≤ {limit:g} s"
+        what = f"explore: a graph of {timing.facts['nodes']:,} nodes opened"
+        if graph != "open":
+            what = f"explore: {timing.facts['boxes']:,} boxes laid out and moved, {graph}"
+            told += f"; {timing['whole']:.0f} frames a second, {timing['near']:.0f} near"
+            target += ", ≥ 30"
+            met = met and min(timing["whole"], timing["near"]) >= 30
+        lines.append(Line(what, told, target, met, samples={entry.name: timing.samples}))
+    return lines
+
+
 def chain(arena: Arena) -> list[Line]:
     """A million nodes, one on the other, at the default recursion limit."""
     lines = []
@@ -267,6 +285,7 @@ ROWS: dict[str, Callable[[Arena], list[Line]]] = {
     "fit": fit,
     "add": add,
     "recorded": recorded,
+    "page": page,
     "chain": chain,
     "leftovers": leftovers,
     "import": imports,
