@@ -169,14 +169,14 @@ def test_a_step_leaves_nothing_to_the_cycle_collector(step):
     gc.disable()
     try:
         before = len(gc.get_objects())
-        for _ in range(5):
+        for _ in range(50):
             step()
         unreachable = gc.collect()
         grown = len(gc.get_objects()) - before
     finally:
         gc.enable()
     assert unreachable == 0
-    assert grown <= 5  # a counter of the interpreter's own, now and then; five graphs are hundreds
+    assert grown < 25  # the interpreter and other threads make some; one a step would be fifty
 
 
 def test_the_count_of_cycles_can_see_one():
