@@ -1,6 +1,6 @@
 """Large graphs on a page: they open folded, and what is unfolded can still be read and moved.
 
-How fast is measured by `python -m benchmarks --only page`; here it must only not take for ever.
+How fast is measured by `python -m benchmarks --only page`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,11 @@ from autograd import explore
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FEW = 120  # boxes that somebody can look at
-LONG = 30  # seconds, some thirty times what it takes
-FRAMES = """async () => {
+MOVED = """async () => {
     const before = glassgrad.frames.count;
-    const began = performance.now();
-    while (performance.now() - began < 1000) {
-        glassgrad.pan(3, 1);
-        await new Promise(requestAnimationFrame);
-    }
-    return (1000 * (glassgrad.frames.count - before)) / (performance.now() - began);
-}"""
-UNFOLD = """async () => {
-    glassgrad.foldAll();
-    const began = performance.now();
-    await glassgrad.unfoldAll();
-    return (performance.now() - began) / 1000;
+    glassgrad.pan(3, 1);
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    return glassgrad.frames.count > before;
 }"""
 
 
@@ -38,24 +28,24 @@ def test_a_thousand_nodes_open(opened: Opened) -> None:
     told = explore(graphs.chain(500))
     page = opened(told)
     assert page.evaluate("glassgrad.trace.nodes.length") == 1001
-    assert page.evaluate("performance.now()") < 1000 * LONG
+    assert boxes(page) < FEW
 
 
 def test_ten_thousand_boxes_are_laid_out_and_moved(opened: Opened) -> None:
     page = opened(explore(graphs.chain(3_400)))
     assert boxes(page) < FEW
-    assert page.evaluate(UNFOLD) < LONG
+    page.evaluate("glassgrad.unfoldAll()")
     assert boxes(page) > 10_000
     page.keyboard.press("0")
-    assert page.evaluate(FRAMES) > 1  # per second
+    assert page.evaluate(MOVED)
     page.evaluate("glassgrad.zoom(20)")
-    assert page.evaluate(FRAMES) > 1
+    assert page.evaluate(MOVED)
 
 
 def test_thousands_of_long_arrows_are_laid_out(opened: Opened) -> None:
     """Every sample of a network reads the same weights, which stand far away."""
     page = opened(explore(graphs.scalar_mlp(2)))
-    assert page.evaluate(UNFOLD) < LONG
+    page.evaluate("glassgrad.unfoldAll()")
     assert boxes(page) > 7_000
 
 
@@ -75,7 +65,7 @@ def test_a_network_of_65_000_numbers_opens(opened: Opened) -> None:
     assert boxes(page) < FEW
     page.evaluate("glassgrad.goto(glassgrad.length - 5)")
     page.evaluate("glassgrad.previous()")
-    assert page.evaluate(FRAMES) > 1
+    assert page.evaluate(MOVED)
 
 
 def test_a_network_of_65_000_numbers_is_folded_by_layer(opened: Opened) -> None:
